@@ -6,10 +6,10 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use hyper::body::Bytes;
 use tokio::time::{Instant, sleep_until};
 
 use super::file_watch::FileWatch;
+use super::response_body::{NextPiece, StreamBody};
 use crate::files::safe_open;
 
 /// The first chunk is this much of the end, in bytes.
@@ -39,20 +39,23 @@ impl LogTail {
     pub(super) fn modified(&self) -> io::Result<SystemTime> {
         self.reader.file.metadata()?.modified()
     }
+}
 
-    /// Waits for the next chunk; returns it and the tail after it.
-    pub(super) async fn next_chunk(mut self: Box<Self>) -> (Bytes, Box<Self>) {
-        loop {
-            match self.reader.read_more() {
-                TailOutcome::Bytes(bytes) => return (bytes.into(), self),
-                TailOutcome::Replaced => self.watch.rearm(),
-                TailOutcome::Nothing => {
-                    sleep_until(self.next_look).await;
-                    self.watch.changed().await;
-                    self.next_look = Instant::now() + MIN_INTERVAL;
+impl StreamBody for LogTail {
+    fn next(mut self: Box<Self>) -> NextPiece {
+        Box::pin(async move {
+            loop {
+                match self.reader.read_more() {
+                    TailOutcome::Bytes(bytes) => return Some((bytes.into(), self as _)),
+                    TailOutcome::Replaced => self.watch.rearm(),
+                    TailOutcome::Nothing => {
+                        sleep_until(self.next_look).await;
+                        self.watch.changed().await;
+                        self.next_look = Instant::now() + MIN_INTERVAL;
+                    }
                 }
             }
-        }
+        })
     }
 }
 
@@ -204,18 +207,19 @@ mod tests {
         let log = folder.path().join("log");
         append(&log, "one");
         let tail = Box::new(LogTail::open(&log).unwrap());
-        let (first, tail) = tail.next_chunk().await;
+        let (first, tail) = tail.next().await.unwrap();
         assert_eq!(first, "one");
-        let (next, ()) = tokio::join!(tail.next_chunk(), async {
+        let (next, ()) = tokio::join!(tail.next(), async {
             tokio::task::yield_now().await;
             append(&log, "two");
         });
-        assert_eq!(next.0, "two");
+        let (bytes, rest) = next.unwrap();
+        assert_eq!(bytes, "two");
         fs::rename(&log, folder.path().join("log.1")).unwrap();
-        let (next, ()) = tokio::join!(next.1.next_chunk(), async {
+        let (next, ()) = tokio::join!(rest.next(), async {
             tokio::task::yield_now().await;
             append(&log, "three");
         });
-        assert_eq!(next.0, "three");
+        assert_eq!(next.unwrap().0, "three");
     }
 }

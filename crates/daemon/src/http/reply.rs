@@ -3,17 +3,16 @@
 use std::rc::Rc;
 use std::time::SystemTime;
 
-use hyper::body::Bytes;
 use hyper::header::{
     CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderValue, LAST_MODIFIED, SERVER, WWW_AUTHENTICATE,
     X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{HeaderMap, Response, StatusCode};
 
-use super::connection::state::ConnectionState;
+use super::connection::state::{ConnectionState, Phase};
 use super::error_response::ErrorResponse;
 use super::log_tail::LogTail;
-use super::response_body::{Content, ResponseBody};
+use super::response_body::{Content, ResponseBody, StreamBody};
 
 /// A response without the headers that all responses have.
 pub(super) struct Reply {
@@ -26,34 +25,22 @@ pub(super) struct Reply {
 }
 
 impl Reply {
-    pub(super) fn error(error: &ErrorResponse) -> Self {
-        Self::new("text/plain;charset=utf-8", Content::Whole(Bytes::from(error.line())))
-            .status(error.status())
-    }
-
-    pub(super) fn xml(content: Content) -> Self {
-        Self::new("text/xml", content)
-    }
-
     pub(super) fn log_tail(tail: LogTail) -> Self {
         let modified = tail.modified().ok();
-        Self { modified, ..Self::new("text/plain;charset=utf-8", Content::LogTail(Box::new(tail))) }
+        let content = Content::Stream(Phase::LogTail, Box::new(tail));
+        Self { modified, ..Self::new("text/plain;charset=utf-8", content) }
     }
 
-    pub(super) fn event_stream(content: Content) -> Self {
+    pub(super) fn event_stream(events: Box<dyn StreamBody>) -> Self {
         let headers = HeaderMap::from_iter([
             (CACHE_CONTROL, HeaderValue::from_static("no-store")),
             (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
         ]);
-        Self { headers, ..Self::new("text/event-stream", content) }
+        Self { headers, ..Self::new("text/event-stream", Content::Stream(Phase::EventStream, events)) }
     }
 
-    fn new(content_type: &'static str, content: Content) -> Self {
+    pub(super) fn new(content_type: &'static str, content: Content) -> Self {
         Self { status: StatusCode::OK, content_type, content, modified: None, headers: HeaderMap::new() }
-    }
-
-    fn status(self, status: StatusCode) -> Self {
-        Self { status, ..self }
     }
 
     /// The whole response. If the request's body was not read to its end, the connection is closed after it.
@@ -62,7 +49,7 @@ impl Reply {
         state: Rc<ConnectionState>,
         body_unread: bool,
     ) -> Response<ResponseBody> {
-        let is_stream = matches!(self.content, Content::LogTail(_) | Content::Stream(_));
+        let is_stream = matches!(self.content, Content::Stream(..));
         let mut response = Response::new(ResponseBody::new(self.content, state));
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
@@ -84,5 +71,12 @@ impl Reply {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         response
+    }
+}
+
+impl From<ErrorResponse> for Reply {
+    fn from(error: ErrorResponse) -> Self {
+        let content = Content::Whole(error.line().into());
+        Self { status: error.status, ..Self::new("text/plain;charset=utf-8", content) }
     }
 }

@@ -13,7 +13,6 @@ use hyper::body::{Body, Bytes, Frame, SizeHint};
 
 use super::connection::state::ConnectionState;
 use super::connection::state::Phase;
-use super::log_tail::LogTail;
 use super::xml_response::{LogReader, StreamedXml};
 
 /// What a body consists of.
@@ -22,17 +21,17 @@ pub(super) enum Content {
     Whole(Bytes),
     /// A complete body of known length that is read from log files while it is sent.
     Xml(StreamedXml, Rc<LogReader>, Reserved),
-    /// A log that is followed until the client closes the connection.
-    LogTail(Box<LogTail>),
-    /// Server-sent events.
-    Stream(Box<dyn StreamBody>),
+    /// A body without a known end, and the phase of its connection: a followed log, or server-sent events.
+    Stream(Phase, Box<dyn StreamBody>),
 }
 
 /// A body without a known end, produced piece by piece.
 pub(super) trait StreamBody {
-    /// The next piece; `None` at the end.
-    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>>;
+    /// Waits for the next piece; gives it and the rest of the body. `None` at the end.
+    fn next(self: Box<Self>) -> NextPiece;
 }
+
+pub(super) type NextPiece = Pin<Box<dyn Future<Output = Option<(Bytes, Box<dyn StreamBody>)>>>>;
 
 /// Counts the bytes of responses that clients have not read.
 #[derive(Clone, Default)]
@@ -42,15 +41,12 @@ pub(super) struct ResponseBudget(Arc<AtomicUsize>);
 const ALWAYS_ALLOWED: usize = 64 * 1024;
 
 impl ResponseBudget {
-    /// Counts the text until it has been sent; `None` if there would be more than `most` bytes. A response is always
+    /// Counts the bytes until they have been sent; `None` if there would be more than `most`. A response is always
     /// accepted if no other is counted, or if it is small: a client that does not read must not keep others from
     /// learning the results of their calls.
-    pub(super) fn reserve_text(&self, text: String, most: usize) -> Option<Content> {
-        let weight = self.reserve(text.len(), most)?;
-        if weight.bytes == 0 {
-            return Some(Content::Whole(Bytes::from(text)));
-        }
-        Some(Content::Whole(Bytes::from_owner(ReservedText { text, _reserved: weight })))
+    pub(super) fn reserve_whole(&self, bytes: Bytes, most: usize) -> Option<Bytes> {
+        let reserved = self.reserve(bytes.len(), most)?;
+        Some(if reserved.bytes == 0 { bytes } else { Bytes::from_owner(ReservedBytes(bytes, reserved)) })
     }
 
     /// The same for XML that is sent in parts.
@@ -81,15 +77,12 @@ pub(super) struct Reserved {
     budget: ResponseBudget,
 }
 
-/// A text that is counted for as long as any part of it is alive.
-struct ReservedText {
-    text: String,
-    _reserved: Reserved,
-}
+/// Bytes that are counted for as long as any part of them is alive.
+struct ReservedBytes(Bytes, #[expect(dead_code, reason = "it is dropped with the bytes")] Reserved);
 
-impl AsRef<[u8]> for ReservedText {
+impl AsRef<[u8]> for ReservedBytes {
     fn as_ref(&self) -> &[u8] {
-        self.text.as_bytes()
+        &self.0
     }
 }
 
@@ -111,8 +104,7 @@ type NextChunk = Pin<Box<dyn Future<Output = (io::Result<Bytes>, StreamedXml)>>>
 enum Source {
     Whole(Bytes),
     Xml { next: NextChunk, left: u64, reader: Rc<LogReader>, _weight: Reserved },
-    LogTail(Pin<Box<dyn Future<Output = (Bytes, Box<LogTail>)>>>),
-    Stream(Box<dyn StreamBody>),
+    Stream(NextPiece),
 }
 
 impl ResponseBody {
@@ -123,8 +115,7 @@ impl ResponseBody {
                 let left = document.remaining();
                 Source::Xml { next: read_next(document, &reader), left, reader, _weight: weight }
             }
-            Content::LogTail(tail) => Source::LogTail(Box::pin(tail.next_chunk())),
-            Content::Stream(live) => Source::Stream(live),
+            Content::Stream(_, stream) => Source::Stream(stream.next()),
         };
         Self { source, state }
     }
@@ -162,12 +153,14 @@ impl Body for ResponseBody {
                 *next = read_next(document, reader);
                 Poll::Ready(Some(part.map(Frame::data)))
             }
-            Source::LogTail(next) => {
-                let (bytes, tail) = ready!(next.as_mut().poll(cx));
-                *next = Box::pin(tail.next_chunk());
+            Source::Stream(next) => {
+                let Some((bytes, rest)) = ready!(next.as_mut().poll(cx)) else {
+                    self.source = Source::Whole(Bytes::new());
+                    return Poll::Ready(None);
+                };
+                *next = rest.next();
                 Poll::Ready(Some(Ok(Frame::data(bytes))))
             }
-            Source::Stream(live) => live.poll_next(cx).map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes)))),
         }
     }
 
@@ -175,7 +168,7 @@ impl Body for ResponseBody {
         match &self.source {
             Source::Whole(bytes) => bytes.is_empty(),
             Source::Xml { left, .. } => *left == 0,
-            Source::LogTail(_) | Source::Stream(_) => false,
+            Source::Stream(_) => false,
         }
     }
 
@@ -183,7 +176,7 @@ impl Body for ResponseBody {
         match &self.source {
             Source::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Source::Xml { left, .. } => SizeHint::with_exact(*left),
-            Source::LogTail(_) | Source::Stream(_) => SizeHint::default(),
+            Source::Stream(_) => SizeHint::default(),
         }
     }
 }

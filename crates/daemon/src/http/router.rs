@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::rc::Rc;
 use std::time::SystemTime;
 
-use hyper::body::{Body as _, Incoming};
+use hyper::body::{Body as _, Bytes, Incoming};
 use hyper::{Method, Request, Response};
 use ironlance_core::log_level::Level;
 use ironlance_core::text::url_encoding;
@@ -56,25 +56,24 @@ enum Handler {
 
 const ROUTES: &[Route] = {
     use CrossSitePolicy::{Call, Form, Stream};
-    use ErrorResponse::{LogNotGet, PageNotGet, RpcNotPost};
     use Handler::Reject;
     use Methods::{Any, Get, GetOrHead, Post};
     use PathPattern::{Exact, Prefix};
     &[
         route(Post, Prefix("/RPC2"), Some(Call), Handler::Rpc),
-        route(Any, Prefix("/RPC2"), None, Reject(RpcNotPost)),
+        route(Any, Prefix("/RPC2"), None, Reject(ErrorResponse::RPC_NOT_POST)),
         route(Get, Prefix("/logtail"), Some(Stream), Handler::ProcessLog),
-        route(Any, Prefix("/logtail"), Some(Stream), Reject(LogNotGet)),
+        route(Any, Prefix("/logtail"), Some(Stream), Reject(ErrorResponse::LOG_NOT_GET)),
         route(Get, Prefix("/mainlogtail"), Some(Stream), Handler::MainLog),
-        route(Any, Prefix("/mainlogtail"), Some(Stream), Reject(LogNotGet)),
+        route(Any, Prefix("/mainlogtail"), Some(Stream), Reject(ErrorResponse::LOG_NOT_GET)),
         route(GetOrHead, Exact("/events"), Some(Stream), Handler::Events),
         route(GetOrHead, Prefix("/events"), Some(Stream), Handler::Page),
-        route(Any, Prefix("/events"), Some(Stream), Reject(PageNotGet)),
+        route(Any, Prefix("/events"), Some(Stream), Reject(ErrorResponse::PAGE_NOT_GET)),
         route(GetOrHead, Prefix("/live"), Some(Stream), Handler::Page),
-        route(Any, Prefix("/live"), Some(Stream), Reject(PageNotGet)),
+        route(Any, Prefix("/live"), Some(Stream), Reject(ErrorResponse::PAGE_NOT_GET)),
         route(Post, Exact("/action"), Some(Form), Handler::Form),
         route(GetOrHead, Prefix(""), None, Handler::Page),
-        route(Any, Prefix(""), None, Reject(PageNotGet)),
+        route(Any, Prefix(""), None, Reject(ErrorResponse::PAGE_NOT_GET)),
     ]
 };
 
@@ -113,21 +112,24 @@ impl Service {
     ) -> Result<Response<ResponseBody>, Infallible> {
         state.enter(Phase::Responding);
         let line = self.daemon_log.enabled(Level::Trace).then(|| request_line(&request));
-        let mut body_unread = !request.body().is_end_stream();
+        let (is_head, mut body_unread) = (request.method() == Method::HEAD, !request.body().is_end_stream());
         let reply = match self.admit(&request, &state) {
             Ok(path) => {
                 let body_unread = &mut body_unread;
                 self.dispatch(IncomingRequest { request, path, peer, state: &state, body_unread }).await
             }
-            Err(error) => Reply::error(&error),
+            Err(error) => Err(error),
         };
+        let mut reply = reply.and_then(|reply| self.within_budget(reply)).unwrap_or_else(Reply::from);
+        if is_head && matches!(reply.content, Content::Stream(..)) {
+            reply.content = Content::Whole(Bytes::new());
+        }
         if self.authenticator.is_none() {
             state.mark_verified();
         }
         state.enter(match reply.content {
             _ if body_unread => Phase::Refused,
-            Content::LogTail(_) => Phase::LogTail,
-            Content::Stream(_) => Phase::EventStream,
+            Content::Stream(phase, _) => phase,
             Content::Whole(_) | Content::Xml(..) => Phase::Responding,
         });
         if let Some(line) = line {
@@ -140,8 +142,8 @@ impl Service {
     fn admit(&self, request: &Request<Incoming>, state: &ConnectionState) -> Result<String, ErrorResponse> {
         match self.authenticate(request.headers()) {
             AuthOutcome::Granted => {}
-            AuthOutcome::Refused => return Err(ErrorResponse::Unauthorized),
-            AuthOutcome::Malformed => return Err(ErrorResponse::MalformedAuthorization),
+            AuthOutcome::Refused => return Err(ErrorResponse::UNAUTHORIZED),
+            AuthOutcome::Malformed => return Err(ErrorResponse::MALFORMED_AUTHORIZATION),
         }
         if self.authenticator.is_some() {
             state.mark_verified();
@@ -150,29 +152,36 @@ impl Service {
             return Err(self.refuse_unknown_host(name));
         }
         String::from_utf8(url_encoding::decode_lossy(request.uri().path()))
-            .map_err(|_| ErrorResponse::PathNotUtf8)
+            .map_err(|_| ErrorResponse::PATH_NOT_UTF8)
     }
 
-    async fn dispatch(&self, incoming: IncomingRequest<'_>) -> Reply {
+    async fn dispatch(&self, incoming: IncomingRequest<'_>) -> Result<Reply, ErrorResponse> {
         let (method, headers) = (incoming.request.method(), incoming.request.headers());
-        let Some(route) = ROUTES.iter().find(|route| route.matches(method, &incoming.path)) else {
-            return Reply::error(&ErrorResponse::NoPage);
-        };
+        let route = ROUTES.iter().find(|route| route.matches(method, &incoming.path));
+        let route = route.ok_or(ErrorResponse::NO_PAGE)?;
         if route.cross_site.is_some_and(|policy| !self.cross_site.allows(policy, headers)) {
             return match route.handler {
-                Handler::Form => self.page_reply(self.pages.cross_site_refusal(headers), method),
-                _ => Reply::error(&ErrorResponse::CrossSite),
+                Handler::Form => Ok(self.pages.actions.cross_site_refusal(headers)),
+                _ => Err(ErrorResponse::CROSS_SITE),
             };
         }
         match &route.handler {
             Handler::Rpc => self.rpc(incoming).await,
             Handler::ProcessLog => self.follow_process_log(&incoming.path).await,
             Handler::MainLog => self.follow_log(LogId::Main).await,
-            Handler::Events => self.follow_events(&incoming.request).await,
+            Handler::Events => self.follow_events(incoming.request.uri().query().unwrap_or_default()).await,
             Handler::Form => self.submit_form(incoming).await,
             Handler::Page => self.get_page(incoming).await,
-            Handler::Reject(error) => Reply::error(error),
+            Handler::Reject(error) => Err(error.clone()),
         }
+    }
+
+    /// The reply, unless clients have too many bytes of responses to read.
+    fn within_budget(&self, reply: Reply) -> Result<Reply, ErrorResponse> {
+        let Content::Whole(bytes) = reply.content else { return Ok(reply) };
+        let counted = self.response_budget.reserve_whole(bytes, self.limits.pending_response_bytes);
+        let content = Content::Whole(counted.ok_or(ErrorResponse::TOO_MANY_PENDING_RESPONSES)?);
+        Ok(Reply { content, ..reply })
     }
 
     /// The line that the original's server writes for each request.
@@ -183,7 +192,7 @@ impl Service {
         let size = match &reply.content {
             Content::Whole(bytes) => bytes.len() as u64,
             Content::Xml(document, ..) => document.remaining(),
-            Content::LogTail(_) | Content::Stream(_) => 0,
+            Content::Stream(..) => 0,
         };
         // "Mon, 23 Nov 2026 13:11:27 GMT" to "23/Nov/2026:13:11:27 +0000".
         let now = httpdate::fmt_http_date(SystemTime::now());
@@ -218,23 +227,23 @@ mod tests {
         for (method, path, policy, handler) in [
             (&post, "/RPC2", Some(Call), Handler::Rpc),
             (&post, "/RPC2/", Some(Call), Handler::Rpc),
-            (&get, "/RPC2", None, reject(ErrorResponse::RpcNotPost)),
+            (&get, "/RPC2", None, reject(ErrorResponse::RPC_NOT_POST)),
             (&get, "/logtail/a:b/stderr", Some(Stream), Handler::ProcessLog),
-            (&head, "/logtail/a:b", Some(Stream), reject(ErrorResponse::LogNotGet)),
+            (&head, "/logtail/a:b", Some(Stream), reject(ErrorResponse::LOG_NOT_GET)),
             (&get, "/mainlogtail", Some(Stream), Handler::MainLog),
-            (&post, "/mainlogtail", Some(Stream), reject(ErrorResponse::LogNotGet)),
+            (&post, "/mainlogtail", Some(Stream), reject(ErrorResponse::LOG_NOT_GET)),
             (&get, "/events", Some(Stream), Handler::Events),
             (&head, "/events", Some(Stream), Handler::Events),
             (&get, "/events/", Some(Stream), Handler::Page),
-            (&post, "/events", Some(Stream), reject(ErrorResponse::PageNotGet)),
+            (&post, "/events", Some(Stream), reject(ErrorResponse::PAGE_NOT_GET)),
             (&get, "/live", Some(Stream), Handler::Page),
             (&post, "/action", Some(Form), Handler::Form),
             (&get, "/action", None, Handler::Page),
-            (&post, "/action/", None, reject(ErrorResponse::PageNotGet)),
+            (&post, "/action/", None, reject(ErrorResponse::PAGE_NOT_GET)),
             (&get, "/", None, Handler::Page),
             (&head, "/program.html", None, Handler::Page),
-            (&put, "/", None, reject(ErrorResponse::PageNotGet)),
-            (&Method::OPTIONS, "*", None, reject(ErrorResponse::PageNotGet)),
+            (&put, "/", None, reject(ErrorResponse::PAGE_NOT_GET)),
+            (&Method::OPTIONS, "*", None, reject(ErrorResponse::PAGE_NOT_GET)),
         ] {
             let route = found(method, path);
             assert_eq!((route.cross_site, &route.handler), (policy, &handler), "{method} {path}");

@@ -36,7 +36,7 @@ const ACCEPT_RETRY: Duration = Duration::from_millis(200);
 
 /// The response when no slot can be freed.
 fn too_many_connections() -> String {
-    let line = ErrorResponse::TooManyConnections.line();
+    let line = ErrorResponse::TOO_MANY_CONNECTIONS.line();
     let length = line.len();
     format!(
         "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain;charset=utf-8\r\nContent-Length: {length}\r\n\

@@ -120,7 +120,7 @@ impl Service {
             );
             self.daemon_log.log(Level::Warn, &line);
         }
-        ErrorResponse::UnknownHost { name, section: section.clone() }
+        ErrorResponse::unknown_host(&name, section)
     }
 
     /// Reads a body of at most `most` bytes.
@@ -131,16 +131,16 @@ impl Service {
         state: &ConnectionState,
     ) -> Result<Bytes, ErrorResponse> {
         if body.size_hint().lower() > most as u64 {
-            return Err(ErrorResponse::BodyTooLong(most));
+            return Err(ErrorResponse::body_too_long(most));
         }
         state.enter(Phase::Body);
         let body = timeout(self.limits.body_time, Limited::new(body, most).collect()).await;
         state.enter(Phase::Responding);
         match body {
             Ok(Ok(body)) => Ok(body.to_bytes()),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(ErrorResponse::BodyTooLong(most)),
-            Ok(Err(_)) => Err(ErrorResponse::BodyIncomplete),
-            Err(_) => Err(ErrorResponse::BodyTimeout(self.limits.body_time)),
+            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(ErrorResponse::body_too_long(most)),
+            Ok(Err(_)) => Err(ErrorResponse::BODY_INCOMPLETE),
+            Err(_) => Err(ErrorResponse::body_timeout(self.limits.body_time)),
         }
     }
 }

@@ -20,12 +20,12 @@ use super::context::PageContext;
 use super::csrf_token::CsrfToken;
 use super::flash_message::FlashMessage;
 use super::language::{LanguageChoice, Messages};
-use super::page_response::PageResponse;
 use super::query::Fields;
 use super::usage_sampler::UsageByPid;
 use crate::http::DaemonLog;
 use crate::http::access::Access;
 use crate::http::owner::OwnerClient;
+use crate::http::reply::Reply;
 use crate::request::{ReplyTiming, RpcRequest};
 use crate::requester::Requester;
 
@@ -121,7 +121,7 @@ fn display_name(name: &str) -> &str {
 }
 
 /// Carries out actions.
-pub(super) struct ActionHandler {
+pub(in crate::http) struct ActionHandler {
     owner: OwnerClient,
     daemon_log: Rc<dyn DaemonLog>,
     access: Access,
@@ -135,25 +135,25 @@ impl ActionHandler {
     }
 
     /// Why the headers of a form are refused, if they are.
-    pub(super) fn refusal(&self, headers: &HeaderMap) -> Option<PageResponse> {
+    pub(in crate::http) fn refusal(&self, headers: &HeaderMap) -> Option<Reply> {
         let messages = LanguageChoice::of(&Fields::default(), headers).language.messages();
         if self.access == Access::ReadOnly {
-            return Some(PageResponse::plain(StatusCode::FORBIDDEN, messages.read_only));
+            return Some(Reply::plain(StatusCode::FORBIDDEN, messages.read_only));
         }
         let media_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let media_type = media_type.split(';').next().unwrap_or_default().trim();
         (!media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded"))
-            .then(|| PageResponse::plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, messages.not_understood))
+            .then(|| Reply::plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, messages.not_understood))
     }
 
     /// The refusal of a form that a page of another site has sent.
-    pub(super) fn cross_site_refusal(&self, headers: &HeaderMap) -> PageResponse {
+    pub(in crate::http) fn cross_site_refusal(&self, headers: &HeaderMap) -> Reply {
         let messages = LanguageChoice::of(&Fields::default(), headers).language.messages();
         let reason = match self.access {
             Access::ReadOnly => messages.read_only,
             Access::Full => messages.cross_site,
         };
-        PageResponse::plain(StatusCode::FORBIDDEN, reason)
+        Reply::plain(StatusCode::FORBIDDEN, reason)
     }
 
     /// Carries out the action of a form. The response redirects to the page, or is the message alone if a script has
@@ -164,34 +164,34 @@ impl ActionHandler {
         token: Option<&CsrfToken>,
         headers: &HeaderMap,
         form: &[u8],
-    ) -> PageResponse {
+    ) -> Reply {
         let fields = Fields::parse(std::str::from_utf8(form).unwrap_or_default());
         let choice = LanguageChoice::of(&fields, headers);
         let messages = choice.language.messages();
         let shown = fields.get("token").unwrap_or_default();
         let Some(token) = token.filter(|token| token.matches(shown)) else {
-            return PageResponse::plain(StatusCode::FORBIDDEN, messages.stale_token);
+            return Reply::plain(StatusCode::FORBIDDEN, messages.stale_token);
         };
         let Some(action) = fields.get("do").and_then(Action::from_name) else {
-            return PageResponse::plain(StatusCode::BAD_REQUEST, messages.not_understood);
+            return Reply::plain(StatusCode::BAD_REQUEST, messages.not_understood);
         };
         let Some(target) = Target::of(&fields) else {
-            return PageResponse::plain(StatusCode::BAD_REQUEST, messages.not_understood);
+            return Reply::plain(StatusCode::BAD_REQUEST, messages.not_understood);
         };
         let by_script = headers.get(ACCEPT).is_some_and(|kind| kind.as_bytes().starts_with(b"text/plain"));
         if fields.get("sure") != Some("1")
             && let Some((asked, confirmed)) = self.question(action, &target).await
         {
             if by_script {
-                return PageResponse::plain(StatusCode::CONFLICT, &(messages.confirm)(confirmed, asked));
+                return Reply::plain(StatusCode::CONFLICT, &(messages.confirm)(confirmed, asked));
             }
             let (clock, usage) = (LocalClock::new(), UsageByPid::new());
             let context = PageContext::new(choice, self.access, token, &clock, Duration::ZERO, &usage);
-            return PageResponse::html(&ConfirmationPage::new(&context, asked, confirmed));
+            return Reply::html(&ConfirmationPage::new(&context, asked, confirmed));
         }
         let message = self.perform(requester, action, &target, messages).await;
         if by_script {
-            let mut response = PageResponse::plain(StatusCode::OK, &message.words);
+            let mut response = Reply::plain(StatusCode::OK, &message.words);
             message.add_tone_to(&mut response.headers);
             return response;
         }
@@ -200,9 +200,9 @@ impl ActionHandler {
         match (&target, fields.get("page")) {
             (Target::Process(name), Some("program")) => {
                 let name = encode(name);
-                PageResponse::back(&format!("program.html?processname={name}&{message}{more}"))
+                Reply::back(&format!("program.html?processname={name}&{message}{more}"))
             }
-            _ => PageResponse::back(&format!("./?{message}{more}")),
+            _ => Reply::back(&format!("./?{message}{more}")),
         }
     }
 

@@ -12,17 +12,10 @@ const STYLE: &str = include_str!("../../../templates/page.css");
 const SCRIPT: &str = include_str!("../../../templates/page.js");
 const ICON: &str = include_str!("../../../templates/icon.svg");
 
-/// The version in the URLs of all assets.
-pub(super) const ASSET_VERSION: AssetVersion = AssetVersion(sum(sum(sum(SEED, STYLE), SCRIPT), ICON));
-
-/// A hash of the assets.
-#[derive(Clone, Copy)]
-pub(super) struct AssetVersion(u64);
-
-impl std::fmt::Display for AssetVersion {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:016x}", self.0)
-    }
+/// The version in the URLs of all assets: a hash of their contents.
+pub(super) fn version() -> String {
+    const SUM: u64 = sum(sum(sum(SEED, STYLE), SCRIPT), ICON);
+    format!("{SUM:016x}")
 }
 
 /// The asset at a path without its leading slash.

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use ironlance_host::local_time::LocalClock;
 
-use super::assets::{ASSET_VERSION, AssetVersion};
+use super::assets;
 use super::csrf_token::CsrfToken;
 use super::language::{LanguageChoice, Messages};
 use super::usage_sampler::{Usage, UsageByPid};
@@ -18,7 +18,7 @@ pub(super) struct PageContext<'a> {
     /// Since 1970.
     pub(super) now: Duration,
     pub(super) usage: &'a UsageByPid,
-    pub(super) asset_version: AssetVersion,
+    pub(super) asset_version: String,
     /// The relative path from the browser's URL to the pages: empty, or some `../`.
     pub(super) root: String,
     access: Access,
@@ -53,7 +53,7 @@ impl<'a> PageContext<'a> {
             clock,
             now,
             usage,
-            asset_version: ASSET_VERSION,
+            asset_version: assets::version(),
             root,
             access,
             hidden_fields,

@@ -2,13 +2,9 @@
 //! difference from what it was sent before.
 
 use std::fmt::Write as _;
-use std::future::Future;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use askama::Template;
-use hyper::body::Bytes;
 use ironlance_host::local_time::LocalClock;
 use serde::Serialize;
 use tokio::time::timeout;
@@ -23,7 +19,7 @@ use super::row::{ProgramRow, RowPlace, usage_texts};
 use super::sections::{EventsSection, GroupRow, ListenersSection, SummarySection, groups, has_head};
 use super::snapshot::{Fingerprints, Snapshot};
 use crate::http::access::Access;
-use crate::http::response_body;
+use crate::http::response_body::{NextPiece, StreamBody};
 
 /// Longest time without a message.
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(15);
@@ -43,7 +39,8 @@ pub(super) struct LiveClient {
     /// The fingerprint of what the page was rendered from.
     page_fingerprint: Option<String>,
     sent: Option<SentState>,
-    has_greeted: bool,
+    /// Sent first.
+    greeting: Option<&'static str>,
 }
 
 /// What the client has been sent.
@@ -77,32 +74,7 @@ impl LiveClient {
             process,
             page_fingerprint,
             sent: None,
-            has_greeted: false,
-        }
-    }
-
-    /// The body of the response.
-    pub(super) fn stream(self) -> Stream {
-        Stream(Some(Box::pin(self.next())))
-    }
-
-    /// Waits for the next message; `None` at the end.
-    async fn next(mut self) -> Option<(Bytes, Self)> {
-        if !self.has_greeted {
-            self.has_greeted = true;
-            return Some((RETRY.into(), self));
-        }
-        loop {
-            match timeout(KEEP_ALIVE_INTERVAL, self.reader.changed()).await {
-                Err(_) => return Some((KEEP_ALIVE.into(), self)),
-                Ok(Err(_)) => return None,
-                Ok(Ok(())) => {}
-            }
-            let snapshot = self.reader.borrow_and_update().clone();
-            let text = snapshot.map(|snapshot| self.changes(&snapshot)).unwrap_or_default();
-            if !text.is_empty() {
-                return Some((text.into(), self));
-            }
+            greeting: Some(RETRY),
         }
     }
 
@@ -233,20 +205,24 @@ fn push_event(text: &mut String, name: &str, data: &str) {
     text.push('\n');
 }
 
-type Next = Pin<Box<dyn Future<Output = Option<(Bytes, LiveClient)>>>>;
-
-/// The messages to one client.
-pub(super) struct Stream(Option<Next>);
-
-impl response_body::StreamBody for Stream {
-    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
-        let Some(next) = &mut self.0 else { return Poll::Ready(None) };
-        let Poll::Ready(outcome) = next.as_mut().poll(cx) else { return Poll::Pending };
-        let Some((bytes, client)) = outcome else {
-            self.0 = None;
-            return Poll::Ready(None);
-        };
-        self.0 = Some(Box::pin(client.next()));
-        Poll::Ready(Some(bytes))
+/// The messages to the client.
+impl StreamBody for LiveClient {
+    fn next(mut self: Box<Self>) -> NextPiece {
+        Box::pin(async move {
+            if let Some(greeting) = self.greeting.take() {
+                return Some((greeting.into(), self as _));
+            }
+            loop {
+                match timeout(KEEP_ALIVE_INTERVAL, self.reader.changed()).await {
+                    Err(_) => return Some((KEEP_ALIVE.into(), self as _)),
+                    Ok(changed) => changed.ok()?,
+                }
+                let snapshot = self.reader.borrow_and_update().clone();
+                let text = snapshot.map(|snapshot| self.changes(&snapshot)).unwrap_or_default();
+                if !text.is_empty() {
+                    return Some((text.into(), self as _));
+                }
+            }
+        })
     }
 }

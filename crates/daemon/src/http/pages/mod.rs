@@ -48,6 +48,7 @@ use super::DaemonLog;
 use super::access::Access;
 use super::outboxes::OutboxReader;
 use super::owner::OwnerClient;
+use super::reply::Reply;
 use super::xml_response::LogReader;
 use crate::request::{LogId, LogPart, LogRequest};
 use crate::requester::Requester;
@@ -68,8 +69,6 @@ use program::ProgramPage;
 use query::Fields;
 use usage_sampler::{UsageByPid, UsageSampler};
 
-pub(super) use page_response::{PageBody, PageResponse};
-
 /// How long a page waits for CPU and memory figures; without them it shows none.
 const USAGE_TIMEOUT: Duration = Duration::from_millis(300);
 /// Largest form in bytes.
@@ -82,7 +81,7 @@ pub(super) struct Pages {
     access: Access,
     token: OnceCell<CsrfToken>,
     broadcaster: Broadcaster,
-    actions: ActionHandler,
+    pub(super) actions: ActionHandler,
     reader: Rc<LogReader>,
     outbox_reader: OutboxReader,
     /// Permits one sampling at a time for pages that are not live.
@@ -116,24 +115,14 @@ impl Pages {
         }
     }
 
-    /// Why the headers of a form are refused, if they are.
-    pub(super) fn refusal(&self, headers: &HeaderMap) -> Option<PageResponse> {
-        self.actions.refusal(headers)
-    }
-
-    /// The refusal of a form that a page of another site has sent.
-    pub(super) fn cross_site_refusal(&self, headers: &HeaderMap) -> PageResponse {
-        self.actions.cross_site_refusal(headers)
-    }
-
     /// Carries out a form.
-    pub(super) async fn act(&self, requester: &Requester, headers: &HeaderMap, form: &[u8]) -> PageResponse {
+    pub(super) async fn act(&self, requester: &Requester, headers: &HeaderMap, form: &[u8]) -> Reply {
         // Before the first page there is no token, hence no valid form.
         self.actions.act(requester, self.token.get(), headers, form).await
     }
 
     /// The page at a path; `None` if there is none.
-    pub(super) async fn get(&self, path: &str, query: &str, headers: &HeaderMap) -> Option<PageResponse> {
+    pub(super) async fn get(&self, path: &str, query: &str, headers: &HeaderMap) -> Option<Reply> {
         let fields = Fields::parse(query);
         let choice = LanguageChoice::of(&fields, headers);
         let response = match path.trim_start_matches('/') {
@@ -143,26 +132,22 @@ impl Pages {
             "mainlog.html" => self.log(&LogQuery::of_main(&fields), choice).await,
             // The router has applied the cross-site policy of streams to this path alone.
             "live" if path == "/live" => self.live(&fields, choice),
-            "ok.html" => Ok(PageResponse::plain(StatusCode::OK, "OK")),
+            "ok.html" => Ok(Reply::plain(StatusCode::OK, "OK")),
             other => {
                 let Some(asset) = assets::find(other) else {
                     return self.unknown_path(path, headers, choice);
                 };
-                let headers = match fields.get("v") {
-                    Some(asset_version) if asset_version == assets::ASSET_VERSION.to_string() => {
-                        page_response::immutable_asset_headers()
-                    }
-                    _ => page_response::revalidated_asset_headers(),
-                };
-                Ok(PageResponse::asset(asset, headers))
+                // With the version in its URL it never changes.
+                let is_versioned = fields.get("v").is_some_and(|version| version == assets::version());
+                let caching = if is_versioned { "private, max-age=31536000, immutable" } else { "no-cache" };
+                Ok(Reply::asset(asset, caching))
             }
         };
-        let gone =
-            || PageResponse::plain(StatusCode::SERVICE_UNAVAILABLE, choice.language.messages().not_answering);
+        let gone = || Reply::plain(StatusCode::SERVICE_UNAVAILABLE, choice.language.messages().not_answering);
         Some(response.unwrap_or_else(|Gone| gone()))
     }
 
-    async fn index(&self, fields: &Fields<'_>, choice: LanguageChoice) -> Result<PageResponse, Gone> {
+    async fn index(&self, fields: &Fields<'_>, choice: LanguageChoice) -> Result<Reply, Gone> {
         let view = self.view().await?;
         let usage = self.usage(&view).await;
         let clock = LocalClock::new();
@@ -170,10 +155,10 @@ impl Pages {
         let context = PageContext::new(choice, self.access, token, &clock, view.now, &usage);
         let seen = snapshot::seen(&view);
         let (message, filter) = (FlashMessage::of(fields, choice), Filter::of(fields));
-        Ok(PageResponse::html(&IndexPage::new(&context, &view, &message, &filter, seen)))
+        Ok(Reply::html(&IndexPage::new(&context, &view, &message, &filter, seen)))
     }
 
-    async fn program(&self, fields: &Fields<'_>, choice: LanguageChoice) -> Result<PageResponse, Gone> {
+    async fn program(&self, fields: &Fields<'_>, choice: LanguageChoice) -> Result<Reply, Gone> {
         let messages = choice.language.messages();
         let Some(name) = fields.get_nonempty("processname") else {
             return self.not_found(messages.no_name, String::new(), choice);
@@ -190,10 +175,10 @@ impl Pages {
         let context = PageContext::new(choice, self.access, token, &clock, view.now, &usage);
         let seen = snapshot::seen(&view);
         let message = FlashMessage::of(fields, choice);
-        Ok(PageResponse::html(&ProgramPage::new(&context, &view, program, user.as_deref(), &message, seen)))
+        Ok(Reply::html(&ProgramPage::new(&context, &view, program, user.as_deref(), &message, seen)))
     }
 
-    async fn log(&self, query: &LogQuery<'_>, choice: LanguageChoice) -> Result<PageResponse, Gone> {
+    async fn log(&self, query: &LogQuery<'_>, choice: LanguageChoice) -> Result<Reply, Gone> {
         let messages = choice.language.messages();
         let limit = query.limit;
         // One byte more shows whether there is more.
@@ -217,11 +202,11 @@ impl Pages {
         };
         let (clock, usage) = (LocalClock::new(), UsageByPid::new());
         let context = PageContext::new(choice, self.access, self.token()?, &clock, now(), &usage);
-        Ok(PageResponse::html(&TailPage::new(&context, query, text)))
+        Ok(Reply::html(&TailPage::new(&context, query, text)))
     }
 
     /// An unknown path: a page for browsers, `None` for programs.
-    fn unknown_path(&self, path: &str, headers: &HeaderMap, choice: LanguageChoice) -> Option<PageResponse> {
+    fn unknown_path(&self, path: &str, headers: &HeaderMap, choice: LanguageChoice) -> Option<Reply> {
         let reads = headers.get(ACCEPT).and_then(|kinds| kinds.to_str().ok());
         if !reads.is_some_and(|kinds| kinds.contains("text/html")) {
             return None;
@@ -230,11 +215,11 @@ impl Pages {
     }
 
     /// A page with status 404 and a reason.
-    fn not_found(&self, words: &str, root: String, choice: LanguageChoice) -> Result<PageResponse, Gone> {
+    fn not_found(&self, words: &str, root: String, choice: LanguageChoice) -> Result<Reply, Gone> {
         let (clock, usage) = (LocalClock::new(), UsageByPid::new());
         let mut context = PageContext::new(choice, self.access, self.token()?, &clock, now(), &usage);
         context.root = root;
-        Ok(PageResponse::html_with(StatusCode::NOT_FOUND, &NotFoundPage::new(&context, words)))
+        Ok(Reply { status: StatusCode::NOT_FOUND, ..Reply::html(&NotFoundPage::new(&context, words)) })
     }
 
     fn read_fault(&self, fault: &Fault, name: &str, choice: LanguageChoice) -> String {
@@ -245,14 +230,14 @@ impl Pages {
         action::fault_text(fault, name, messages)
     }
 
-    fn live(&self, fields: &Fields<'_>, choice: LanguageChoice) -> Result<PageResponse, Gone> {
+    fn live(&self, fields: &Fields<'_>, choice: LanguageChoice) -> Result<Reply, Gone> {
         let Some(snapshots) = self.broadcaster.subscribe() else {
-            return Ok(PageResponse::plain(StatusCode::SERVICE_UNAVAILABLE, "too many live pages"));
+            return Ok(Reply::plain(StatusCode::SERVICE_UNAVAILABLE, "too many live pages"));
         };
         let only = fields.get_nonempty("processname").map(str::to_owned);
         let seen = fields.get_nonempty("seen").map(str::to_owned);
         let client = LiveClient::new(snapshots, choice, self.access, self.token()?.clone(), only, seen);
-        Ok(PageResponse::events(Box::new(client.stream())))
+        Ok(Reply::live(Box::new(client)))
     }
 
     fn token(&self) -> Result<&CsrfToken, Gone> {

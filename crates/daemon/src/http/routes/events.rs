@@ -1,21 +1,19 @@
 //! `GET /events`: events as they happen, as server-sent events (WHATWG HTML, 9.2).
 
-use std::future::Future;
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use hyper::body::{Bytes, Incoming};
-use hyper::{Method, Request};
 use ironlance_core::event::json::EventJson;
 use ironlance_core::event::kind::EventKind;
 use ironlance_core::event::record::EventRecord;
 use ironlance_core::text::url_encoding;
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::time::timeout;
 
 use crate::http::error_response::ErrorResponse;
 use crate::http::reply::Reply;
-use crate::http::response_body::{Content, StreamBody};
+use crate::http::response_body::{NextPiece, StreamBody};
 use crate::http::service::Service;
 use crate::view::stream::EventStream;
 
@@ -30,20 +28,17 @@ const MAX_CHUNK: usize = 64 * 1024;
 /// At most this much of an unknown type is shown, in characters.
 const MAX_SHOWN_CHARS: usize = 80;
 
-/// A client asks for an event type that does not exist.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("cannot watch {0:?}: there is no such event type")]
-struct UnknownEventType(String);
-
 /// The types that a query such as `types=PROCESS_STATE,PROCESS_LOG` asks for, percent-decoded. Other fields are
-/// ignored.
-fn requested_kinds(query: &str) -> Result<Vec<EventKind>, UnknownEventType> {
+/// ignored. The error names a type that does not exist.
+fn requested_kinds(query: &str) -> Result<Vec<EventKind>, String> {
     let lists = query.split('&').filter_map(|pair| pair.strip_prefix("types="));
     let names = lists.flat_map(|list| list.split(',')).map(str::trim).filter(|name| !name.is_empty());
     let mut kinds = Vec::new();
     for name in names {
-        let known = EventKind::from_name(&name.to_ascii_uppercase());
-        let kind = known.ok_or_else(|| UnknownEventType(name.chars().take(MAX_SHOWN_CHARS).collect()))?;
+        let kind = EventKind::from_name(&name.to_ascii_uppercase()).ok_or_else(|| {
+            let shown: String = name.chars().take(MAX_SHOWN_CHARS).collect();
+            format!("cannot watch {shown:?}: there is no such event type")
+        })?;
         if !kinds.contains(&kind) {
             kinds.push(kind);
         }
@@ -52,85 +47,60 @@ fn requested_kinds(query: &str) -> Result<Vec<EventKind>, UnknownEventType> {
 }
 
 impl Service {
-    /// The response to `GET /events`; HEAD gets no stream.
-    pub(in crate::http) async fn follow_events(&self, request: &Request<Incoming>) -> Reply {
-        let query = url_encoding::decode_lossy(request.uri().query().unwrap_or_default());
-        let Ok(query) = String::from_utf8(query) else {
-            return Reply::error(&ErrorResponse::QueryNotUtf8);
-        };
-        let kinds = match requested_kinds(&query) {
-            Ok(kinds) => kinds,
-            Err(unknown) => return Reply::error(&ErrorResponse::UnknownEventType(unknown.to_string())),
-        };
-        if request.method() == Method::HEAD {
-            return Reply::event_stream(Content::Whole(Bytes::new()));
-        }
-        match self.owner.subscribe(kinds).await {
-            Some(events) => Reply::event_stream(Content::Stream(Box::new(EventsBody::new(events)))),
-            None => Reply::error(&ErrorResponse::Stopping),
-        }
+    /// The response to `GET /events`.
+    pub(in crate::http) async fn follow_events(&self, query: &str) -> Result<Reply, ErrorResponse> {
+        let query = String::from_utf8(url_encoding::decode_lossy(query));
+        let query = query.map_err(|_| ErrorResponse::QUERY_NOT_UTF8)?;
+        let kinds = requested_kinds(&query).map_err(|error| ErrorResponse::unknown_event_type(&error))?;
+        let events = self.owner.subscribe(kinds).await.ok_or(ErrorResponse::STOPPING)?;
+        Ok(Reply::event_stream(Box::new(EventsBody::new(events))))
     }
 }
 
 /// The body of the response; it ends with the subscription.
 struct EventsBody {
     subscription: EventStream,
-    /// When the next keep-alive is due.
-    keep_alive: Pin<Box<Sleep>>,
-    progress: Progress,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Progress {
-    /// Nothing has been sent yet.
-    Starting,
-    Running,
-    Ended,
+    /// Sent first.
+    greeting: Option<&'static [u8]>,
+    is_ended: bool,
 }
 
 impl EventsBody {
     fn new(subscription: EventStream) -> Self {
-        Self { subscription, keep_alive: Box::pin(sleep(KEEP_ALIVE_INTERVAL)), progress: Progress::Starting }
+        Self { subscription, greeting: Some(KEEP_ALIVE), is_ended: false }
     }
 
-    /// The queued events, up to a chunk.
-    fn gather(&mut self, cx: &mut Context<'_>) -> String {
-        let mut text = String::new();
-        while text.len() < MAX_CHUNK {
-            match self.subscription.poll_recv(cx) {
-                Poll::Ready(Some(happening)) => push_message(&mut text, &happening),
-                Poll::Ready(None) => {
-                    self.progress = Progress::Ended;
-                    text.push_str(if self.subscription.is_lost() { LOST_EVENT } else { "" });
-                    break;
-                }
-                Poll::Pending => break,
-            }
+    /// The queued events after `first`, up to a chunk.
+    fn gather(&mut self, first: Option<Rc<EventRecord>>, cx: &mut Context<'_>) -> String {
+        let (mut text, mut next) = (String::new(), Poll::Ready(first));
+        while let Poll::Ready(record) = next {
+            let Some(record) = record else {
+                self.is_ended = true;
+                text.push_str(if self.subscription.is_lost() { LOST_EVENT } else { "" });
+                break;
+            };
+            push_message(&mut text, &record);
+            next = if text.len() < MAX_CHUNK { self.subscription.poll_recv(cx) } else { Poll::Pending };
         }
         text
     }
 }
 
 impl StreamBody for EventsBody {
-    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
-        match self.progress {
-            Progress::Starting => {
-                self.progress = Progress::Running;
-                return Poll::Ready(Some(Bytes::from_static(KEEP_ALIVE)));
+    fn next(mut self: Box<Self>) -> NextPiece {
+        Box::pin(async move {
+            if let Some(greeting) = self.greeting.take() {
+                return Some((greeting.into(), self as _));
             }
-            Progress::Running => {}
-            Progress::Ended => return Poll::Ready(None),
-        }
-        let text = self.gather(cx);
-        if text.is_empty() {
-            if self.progress == Progress::Ended {
-                return Poll::Ready(None);
+            if self.is_ended {
+                return None;
             }
-            ready!(self.keep_alive.as_mut().poll(cx));
-        }
-        self.keep_alive.as_mut().reset(Instant::now() + KEEP_ALIVE_INTERVAL);
-        let bytes = if text.is_empty() { Bytes::from_static(KEEP_ALIVE) } else { text.into() };
-        Poll::Ready(Some(bytes))
+            let Ok(first) = timeout(KEEP_ALIVE_INTERVAL, self.subscription.recv()).await else {
+                return Some((KEEP_ALIVE.into(), self as _));
+            };
+            let text = poll_fn(|cx| Poll::Ready(self.gather(first.clone(), cx))).await;
+            (!text.is_empty()).then(|| (text.into(), self as _))
+        })
     }
 }
 
@@ -143,13 +113,11 @@ fn push_message(text: &mut String, record: &EventRecord) {
 
 #[cfg(test)]
 mod tests {
-    use std::future::poll_fn;
-    use std::rc::Rc;
-
     use ironlance_core::Namespec;
     use ironlance_core::event::{Event, OutputChannel, ProcessOutput};
     use proptest::prelude::*;
     use serde_json::{Value, json};
+    use tokio::time::Instant;
 
     use super::*;
     use crate::view::stream::{MOST_WAITING, stream};
@@ -166,10 +134,11 @@ mod tests {
         })
     }
 
-    async fn read(mut events: EventsBody) -> String {
-        let mut text = String::new();
-        while let Some(bytes) = poll_fn(|cx| events.poll_next(cx)).await {
+    async fn read(events: EventsBody) -> String {
+        let (mut text, mut next) = (String::new(), Box::new(events).next());
+        while let Some((bytes, rest)) = next.await {
             text.push_str(std::str::from_utf8(&bytes).unwrap());
+            next = rest.next();
         }
         text
     }
@@ -227,15 +196,16 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn after_a_silence_there_is_a_sign_of_life() {
         let (feed, happenings) = stream();
-        let mut events = EventsBody::new(happenings);
-        let mut more = async || poll_fn(|cx| events.poll_next(cx)).await;
         let begin = Instant::now();
-        assert_eq!(more().await.unwrap(), KEEP_ALIVE);
-        assert_eq!(more().await.unwrap(), KEEP_ALIVE);
+        let (bytes, rest) = Box::new(EventsBody::new(happenings)).next().await.unwrap();
+        assert_eq!(bytes, KEEP_ALIVE);
+        let (bytes, rest) = rest.next().await.unwrap();
+        assert_eq!(bytes, KEEP_ALIVE);
         assert_eq!(begin.elapsed().as_secs(), 15);
         feed.send(&happening("", None));
-        assert!(more().await.unwrap().starts_with(b"id: 7\n"));
-        assert_eq!(more().await.unwrap(), KEEP_ALIVE);
+        let (bytes, rest) = rest.next().await.unwrap();
+        assert!(bytes.starts_with(b"id: 7\n"));
+        assert_eq!(rest.next().await.unwrap().0, KEEP_ALIVE);
         assert_eq!(begin.elapsed().as_secs(), 30);
     }
 

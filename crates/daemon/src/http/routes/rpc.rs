@@ -14,6 +14,7 @@ use crate::http::error_response::ErrorResponse;
 use crate::http::methods::PreparedCall;
 use crate::http::outboxes;
 use crate::http::reply::Reply;
+use crate::http::response_body::Content;
 use crate::http::service::{IncomingRequest, Service};
 use crate::http::xml_response::{self, MethodResult, XmlResponse};
 use crate::request::RpcRequest;
@@ -41,32 +42,28 @@ fn redacted(answer: Value) -> Value {
 }
 
 impl Service {
-    pub(in crate::http) async fn rpc(&self, incoming: IncomingRequest<'_>) -> Reply {
+    pub(in crate::http) async fn rpc(&self, incoming: IncomingRequest<'_>) -> Result<Reply, ErrorResponse> {
         let IncomingRequest { request, peer, state, body_unread, .. } = incoming;
         let headers = request.headers();
         if !headers.contains_key(CONTENT_LENGTH) && !headers.contains_key(TRANSFER_ENCODING) {
-            return Reply::error(&ErrorResponse::LengthRequired);
+            return Err(ErrorResponse::LENGTH_REQUIRED);
         }
-        let data = match self.read_body(request.into_body(), self.limits.body_bytes, state).await {
-            Ok(data) => data,
-            Err(error) => return Reply::error(&error),
-        };
+        let data = self.read_body(request.into_body(), self.limits.body_bytes, state).await?;
         *body_unread = false;
-        let (method, params) = match read::request(&data) {
-            Ok(call) => call,
-            Err(error) => return self.reject_invalid(&data, &error),
-        };
+        let (method, params) = read::request(&data).map_err(|error| self.invalid_call(&data, &error))?;
         let requester = Requester::Client(self.client(peer));
-        let budget = &self.response_budget;
-        let limit = self.limits.pending_response_bytes;
         let content = match self.call_traced(&requester, &method, params).await {
-            XmlResponse::Whole(xml) => budget.reserve_text(xml, limit),
-            XmlResponse::Streamed(xml) => budget.reserve_xml(xml, &self.log_reader, limit),
+            XmlResponse::Whole(xml) => Content::Whole(xml.into()),
+            XmlResponse::Streamed(xml) => {
+                let limit = self.limits.pending_response_bytes;
+                let counted = self.response_budget.reserve_xml(xml, &self.log_reader, limit);
+                counted.ok_or(ErrorResponse::TOO_MANY_PENDING_RESPONSES)?
+            }
         };
-        content.map_or_else(|| Reply::error(&ErrorResponse::TooManyPendingResponses), Reply::xml)
+        Ok(Reply::new("text/xml", content))
     }
 
-    fn reject_invalid(&self, data: &[u8], error: &read::ReadError) -> Reply {
+    fn invalid_call(&self, data: &[u8], error: &read::ReadError) -> ErrorResponse {
         let shown: String = String::from_utf8_lossy(data).chars().take(MAX_SHOWN_CHARS).collect();
         let complaint = match error {
             read::ReadError::NoMethod => "no method name",
@@ -76,7 +73,7 @@ impl Service {
         self.daemon_log.log(Level::Error, &line);
         // The original does not log the reason.
         self.daemon_log.log(Level::Debug, &error.to_string());
-        Reply::error(&ErrorResponse::InvalidRpc(error.to_string()))
+        ErrorResponse::invalid_rpc(&error.to_string())
     }
 
     /// Calls a method; the call and its outcome are logged at the trace level.

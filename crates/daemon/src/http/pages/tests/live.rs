@@ -1,11 +1,14 @@
 //! Live updates: what an open page is sent.
 
 use super::*;
+use crate::http::response_body::StreamBody;
 
 /// The next part of a live page that says more than that we are there.
-async fn next_update(stream: &mut dyn crate::http::response_body::StreamBody) -> String {
+async fn next_update(stream: &mut Option<Box<dyn StreamBody>>) -> String {
     loop {
-        let part = std::future::poll_fn(|cx| stream.poll_next(cx)).await.expect("the stream has ended");
+        let next = stream.take().unwrap().next().await;
+        let (part, rest) = next.expect("the stream has ended");
+        *stream = Some(rest);
         let part = String::from_utf8(part.to_vec()).unwrap();
         if part.contains("event:") {
             return part;
@@ -20,15 +23,16 @@ fn a_live_page_is_sent_what_changes_and_nothing_else() {
         let seen = snapshot::seen(&pages.view.borrow());
         let response = pages.get_with(&format!("/live?seen={seen}"), &HeaderMap::new()).await;
         assert_eq!(response.content_type, "text/event-stream");
-        let PageBody::Stream(mut stream) = response.body else { panic!("it does not go on") };
-        let first = next_update(&mut *stream).await;
+        let Content::Stream(_, stream) = response.content else { panic!("it does not go on") };
+        let mut stream = Some(stream);
+        let first = next_update(&mut stream).await;
         assert!(first.starts_with("event: gauges\ndata: [") && !first.contains("swap"), "{first}");
         {
             let mut view = pages.view.borrow_mut();
             let program = &mut view.programs[0];
             (program.state, program.pid, program.starts) = (ProcessState::Running, Some(4_000_001), 4);
         }
-        let next = next_update(&mut *stream).await;
+        let next = next_update(&mut stream).await;
         assert!(next.contains(
             "data: <tr data-process=\"&#60;script&#62;:&#60;script&#62;\" data-state=\"RUNNING\">"
         ));
@@ -38,7 +42,7 @@ fn a_live_page_is_sent_what_changes_and_nothing_else() {
             !next.contains("id=\"listeners\"") && !next.contains("id=\"events\"") && !next.contains("layout")
         );
         pages.view.borrow_mut().programs.pop();
-        let next = next_update(&mut *stream).await;
+        let next = next_update(&mut stream).await;
         assert!(next.contains("event: layout\n") && !next.contains("<tr"), "{next}");
     });
 }
@@ -48,8 +52,9 @@ fn a_page_that_shows_something_old_is_told_to_look_again() {
     run(async {
         let pages = TestPages::new(Access::Full);
         let response = pages.get_with("/live?seen=0", &HeaderMap::new()).await;
-        let PageBody::Stream(mut stream) = response.body else { panic!("it does not go on") };
-        assert!(next_update(&mut *stream).await.starts_with("event: layout\n"));
+        let Content::Stream(_, stream) = response.content else { panic!("it does not go on") };
+        let mut stream = Some(stream);
+        assert!(next_update(&mut stream).await.starts_with("event: layout\n"));
     });
 }
 

@@ -24,6 +24,7 @@ mod programs;
 use super::super::cross_site::{CrossSiteCheck, CrossSitePolicy, MachineNames};
 use super::flash_message::MAX_CHARS;
 use super::*;
+use crate::http::response_body::Content;
 use crate::inbox::Input;
 use crate::request::{LogLocation, RpcRequest};
 use crate::requester::Requester;
@@ -165,7 +166,7 @@ impl TestPages {
         Self { pages: Pages::new(owner, Rc::new(NoLog), access, reader), asked, logs, log, view }
     }
 
-    async fn get_with(&self, address: &str, headers: &HeaderMap) -> PageResponse {
+    async fn get_with(&self, address: &str, headers: &HeaderMap) -> Reply {
         let (path, query) = address.split_once('?').unwrap_or((address, ""));
         self.pages.get(path, query, headers).await.unwrap_or_else(|| panic!("{address} is not there"))
     }
@@ -183,12 +184,12 @@ impl TestPages {
     }
 
     /// What a form comes to, as the desk would have it.
-    async fn post(&self, form: &str, headers: &HeaderMap) -> PageResponse {
+    async fn post(&self, form: &str, headers: &HeaderMap) -> Reply {
         let policy = CrossSiteCheck::new(&open_server(), &MachineNames::default());
         if !policy.allows(CrossSitePolicy::Form, headers) {
-            return self.pages.cross_site_refusal(headers);
+            return self.pages.actions.cross_site_refusal(headers);
         }
-        match self.pages.refusal(headers) {
+        match self.pages.actions.refusal(headers) {
             Some(refusal) => refusal,
             None => self.pages.act(&Requester::Unknown, headers, form.as_bytes()).await,
         }
@@ -216,12 +217,9 @@ fn open_server() -> HttpServer {
     HttpServer { section, address, credentials: None, allow_anonymous_changes: false, allowed_hosts }
 }
 
-fn text(response: PageResponse) -> String {
-    match response.body {
-        PageBody::Text(text) => text,
-        PageBody::Fixed(text) => text.to_owned(),
-        PageBody::Stream(_) => panic!("it goes on"),
-    }
+fn text(response: Reply) -> String {
+    let Content::Whole(bytes) = response.content else { panic!("it goes on") };
+    String::from_utf8(bytes.into()).unwrap()
 }
 
 fn run<F: Future<Output = ()>>(scenario: F) {
