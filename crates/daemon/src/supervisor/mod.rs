@@ -32,6 +32,7 @@ use ironlance_core::process::lifecycle::{DaemonState, Input as LifeInput};
 use ironlance_host::code_pages::CodePageTrimmer;
 use ironlance_host::heap;
 use ironlance_host::local_time::LocalClock as LocalTime;
+use nix::sys::signal::Signal;
 use tokio::sync::mpsc;
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until};
@@ -53,7 +54,7 @@ use crate::log::main_log::MainLog;
 use crate::log::syslog::Syslog;
 use crate::reload::Reload;
 use crate::requester::Requester;
-use crate::signals::{DaemonSignal, SignalReceiver};
+use crate::signals::SignalReceiver;
 use crate::startup::pidfile::Pidfile;
 use crate::state::State;
 use crate::state::command::Command;
@@ -395,32 +396,33 @@ impl Supervisor {
     }
 
     /// What the original does on each signal (supervisord.py, handle_signal).
-    fn on_signal(&mut self, signal: DaemonSignal) {
-        let name = signal.name();
-        self.state.requester = (signal != DaemonSignal::Child).then(|| Rc::new(Requester::Signal(name)));
+    fn on_signal(&mut self, signal: Signal) {
+        let name = signal.as_str();
+        self.state.requester = (signal != Signal::SIGCHLD).then(|| Rc::new(Requester::Signal(name)));
         match signal {
-            DaemonSignal::Child => {
+            Signal::SIGCHLD => {
                 // What the child said and how it ended come before the line about the signal, as in the original.
                 self.reap();
                 self.io.log.log(Level::Debug, &format!("received {name} indicating a child quit"));
             }
-            DaemonSignal::Terminate | DaemonSignal::Interrupt | DaemonSignal::Quit => {
+            Signal::SIGTERM | Signal::SIGINT | Signal::SIGQUIT => {
                 self.io.log.log(Level::Warn, &format!("received {name} indicating exit request"));
                 self.request_shutdown(DaemonState::Shutdown);
             }
-            DaemonSignal::HangUp if self.state.daemon_state == DaemonState::Shutdown => {
+            Signal::SIGHUP if self.state.daemon_state == DaemonState::Shutdown => {
                 let line = format!("ignored {name} indicating restart request (shutdown in progress)");
                 self.io.log.log(Level::Warn, &line);
             }
-            DaemonSignal::HangUp => {
+            Signal::SIGHUP => {
                 self.io.log.log(Level::Warn, &format!("received {name} indicating restart request"));
                 self.restart();
             }
-            DaemonSignal::User2 => {
+            Signal::SIGUSR2 => {
                 self.io.log.log(Level::Info, &format!("received {name} indicating log reopen request"));
                 self.reopen_logs();
                 self.timers.set_earlier(Timer::CheckPaths, self.io.clock.mono());
             }
+            _ => {}
         }
     }
 
@@ -434,7 +436,7 @@ impl Supervisor {
 
 /// Why the owner has something to do.
 enum Wakeup {
-    Signal(io::Result<DaemonSignal>),
+    Signal(io::Result<Signal>),
     Input(Option<Input>),
     OutputReady(io::Result<()>),
     /// A host's name has been looked up.

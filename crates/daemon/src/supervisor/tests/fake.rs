@@ -13,6 +13,7 @@ use ironlance_core::process::exit_status::ExitStatus;
 use ironlance_core::process::lifecycle::{Now, SignalTarget};
 use ironlance_core::signal;
 use ironlance_rpc::{Fault, Value};
+use nix::sys::signal::Signal;
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
 use tokio::runtime::Runtime;
@@ -25,7 +26,6 @@ use crate::io::children::Children;
 use crate::log::main_log::MainLog;
 use crate::request::{MethodCall, RpcRequest};
 use crate::requester::Requester;
-use crate::signals::DaemonSignal;
 use crate::supervisor::{InheritedPools, Startup, Supervisor};
 
 /// A child that the test plays: the other ends of its pipes.
@@ -200,7 +200,7 @@ impl Fake {
         self.owner.finish();
     }
 
-    pub(super) fn signal(&mut self, signal: DaemonSignal) {
+    pub(super) fn signal(&mut self, signal: Signal) {
         let _inside = self.runtime.enter();
         self.owner.on_signal(signal);
         self.owner.state.requester = None;
@@ -272,7 +272,7 @@ impl Fake {
 
     pub(super) fn exit(&mut self, pid: u32, code: i32) {
         self.world.borrow_mut().exit(pid, ExitStatus::Code(code));
-        self.signal(DaemonSignal::Child);
+        self.signal(Signal::SIGCHLD);
     }
 
     pub(super) fn main_log(&self) -> String {

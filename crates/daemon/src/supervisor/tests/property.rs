@@ -10,6 +10,7 @@ use ironlance_core::event::OutputChannel;
 use ironlance_core::event::kind::EventKind;
 use ironlance_core::process::exit_status::ExitStatus;
 use ironlance_core::process::lifecycle::DaemonState;
+use nix::sys::signal::Signal;
 use proptest::prelude::*;
 use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat, open};
 use tokio::sync::oneshot;
@@ -18,7 +19,6 @@ use super::Fake;
 use super::fake::Answer;
 use crate::inbox::Input;
 use crate::request::{ReplyTiming, RequestedSignal, RpcRequest};
-use crate::signals::DaemonSignal;
 use crate::state::pending_calls::is_stopped;
 use crate::state::timers::Timer;
 use crate::view::stream::EventStream;
@@ -273,7 +273,7 @@ impl Run {
                 self.call(RpcRequest::GetAllProcessEnds);
             }
             Action::ReloadConfig => self.call(RpcRequest::ReloadConfig),
-            Action::ReopenLogs => self.fake.signal(DaemonSignal::User2),
+            Action::ReopenLogs => self.fake.signal(Signal::SIGUSR2),
             Action::Shutdown => self.call(RpcRequest::Shutdown),
         }
         if self.fake.owner.state.daemon_state != DaemonState::Running && self.started_at_shutdown.is_none() {
@@ -439,7 +439,7 @@ impl Run {
                 let status = ExitStatus::Signal { number: signal, core: false };
                 self.fake.world.borrow_mut().exit(pid, status);
             }
-            self.fake.signal(DaemonSignal::Child);
+            self.fake.signal(Signal::SIGCHLD);
             if self.settle() {
                 return self.check_end();
             }

@@ -9,6 +9,7 @@ use ironlance_core::event::OutputChannel;
 use ironlance_core::process::exit_status::ExitStatus;
 use ironlance_core::{ProcessState, signal};
 use ironlance_rpc::{FaultKind, Value};
+use nix::sys::signal::Signal;
 use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat, open};
 use tokio::sync::oneshot;
 use tokio::sync::oneshot::error::TryRecvError;
@@ -18,7 +19,6 @@ use super::fake::Answer;
 use crate::inbox::Input;
 use crate::request::{MethodCall, ReplyTiming, RpcRequest};
 use crate::requester::Requester;
-use crate::signals::DaemonSignal;
 use crate::state::command::Command;
 use crate::state::ids::ProcessId;
 use crate::state::timers::{Timer, Timers};
@@ -110,7 +110,7 @@ fn a_child_that_was_reaped_before_a_panic_is_not_waited_for() {
     fake.owner.panic_on = Some(b"boom");
     fake.write_output(pid, false, b"boom");
     fake.world.borrow_mut().exit(pid, ExitStatus::Code(0));
-    catch_unwind(AssertUnwindSafe(|| fake.signal(DaemonSignal::Child))).unwrap_err();
+    catch_unwind(AssertUnwindSafe(|| fake.signal(Signal::SIGCHLD))).unwrap_err();
     assert_eq!(fake.world.borrow().reaped, [pid]);
     fake.owner.emergency_stop("a test");
     assert!(fake.turn(), "it is over: {:?}", state_of(&fake, "a"));
@@ -170,7 +170,7 @@ fn a_stop_is_answered_when_the_child_is_reaped_and_logged_meanwhile() {
     assert!(fake.main_log().contains("waiting for a to stop"));
     assert_eq!(fake.world.borrow().signals, [(pid, signal::TERM)]);
     fake.world.borrow_mut().exit(pid, ExitStatus::Signal { number: signal::TERM, core: false });
-    fake.signal(DaemonSignal::Child);
+    fake.signal(Signal::SIGCHLD);
     assert!(is_true(&mut answer));
     assert_eq!(state_of(&fake, "a"), ProcessState::Stopped);
 }
@@ -282,7 +282,7 @@ fn an_event_of_a_listener_that_closed_its_stdin_goes_to_the_next_process() {
     fake.world.borrow_mut().alive.get_mut(&pid).unwrap().stdin = None;
     drop(fake.call(remote("precious")));
     fake.turn_until(|fake| {
-        fake.signal(DaemonSignal::Child);
+        fake.signal(Signal::SIGCHLD);
         fake.world.borrow().signals.first() == Some(&(pid, signal::TERM))
     });
     fake.exit(pid, 0);
@@ -391,9 +391,9 @@ fn a_shutdown_kills_a_child_that_ignores_its_stop_signal_and_ends_then() {
     let mut fake = started(CAT);
     let pid = fake.pid_of("a").unwrap();
     let begin = fake.now().mono;
-    fake.signal(DaemonSignal::Terminate);
+    fake.signal(Signal::SIGTERM);
     fake.turn_until(|fake| {
-        fake.signal(DaemonSignal::Child);
+        fake.signal(Signal::SIGCHLD);
         fake.world.borrow().alive.is_empty()
     });
     assert_eq!(fake.world.borrow().signals, [(pid, signal::TERM), (pid, signal::KILL)]);
@@ -406,7 +406,7 @@ fn in_a_shutdown_listeners_stop_last_and_get_a_moment_for_their_events() {
     let mut fake = started(POOL);
     let (listener, program) = (fake.pid_of("pool").unwrap(), fake.pid_of("loud").unwrap());
     drop(fake.call(remote("an alert")));
-    fake.signal(DaemonSignal::Terminate);
+    fake.signal(Signal::SIGTERM);
     fake.turn();
     assert_eq!(fake.world.borrow().signals, [(program, signal::TERM)]);
     fake.exit(program, 0);
@@ -419,7 +419,7 @@ fn in_a_shutdown_listeners_stop_last_and_get_a_moment_for_their_events() {
 #[test]
 fn nothing_restarts_in_a_shutdown() {
     let mut fake = started(&CAT.replace("startsecs=1", "startsecs=0\nautorestart=true"));
-    fake.signal(DaemonSignal::Terminate);
+    fake.signal(Signal::SIGTERM);
     fake.exit(fake.pid_of("a").unwrap(), 1);
     assert!(fake.turn(), "it is over");
     assert_eq!(fake.world.borrow().started, 1);
@@ -445,7 +445,7 @@ fn a_shutdown_that_waits_for_the_reader_of_a_log_sleeps_between_its_attempts() {
         fake.write_output(pid, false, &[b'x'; 60_000]);
         fake.turn();
     }
-    fake.signal(DaemonSignal::Terminate);
+    fake.signal(Signal::SIGTERM);
     assert!(!fake.turn(), "the log reports that a is waited for");
     fake.advance(Duration::from_secs(4));
     fake.exit(pid, 0);
