@@ -14,7 +14,7 @@ use ironlance_rpc::{Fault, FaultKind, Value};
 use tokio::sync::Semaphore;
 use tokio::task::spawn_local;
 
-use super::action_scope::{ActionScope, ConfirmedAction};
+use super::action_scope::{Action, ActionScope};
 use super::confirmation::ConfirmationPage;
 use super::context::PageContext;
 use super::csrf_token::CsrfToken;
@@ -33,37 +33,6 @@ use crate::requester::Requester;
 const MAX_RESTARTS: usize = 256;
 /// How many names of failed processes a message shows.
 const MAX_NAMES: usize = 5;
-
-/// What a button does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Action {
-    Start,
-    Stop,
-    Restart,
-    Clear,
-}
-
-impl Action {
-    fn from_name(name: &str) -> Option<Self> {
-        match name {
-            "start" => Some(Self::Start),
-            "stop" => Some(Self::Stop),
-            "restart" => Some(Self::Restart),
-            "clear" => Some(Self::Clear),
-            _ => None,
-        }
-    }
-
-    /// The confirmation that it needs if it affects many processes.
-    const fn confirmed(self) -> Option<ConfirmedAction> {
-        match self {
-            Self::Stop => Some(ConfirmedAction::Stop),
-            Self::Restart => Some(ConfirmedAction::Restart),
-            Self::Clear => Some(ConfirmedAction::Clear),
-            Self::Start => None,
-        }
-    }
-}
 
 /// At most this many characters of a name from the form are shown in a message, which is part of a URL.
 const MAX_NAME_CHARS: usize = 200;
@@ -180,14 +149,14 @@ impl ActionHandler {
         };
         let by_script = headers.get(ACCEPT).is_some_and(|kind| kind.as_bytes().starts_with(b"text/plain"));
         if fields.get("sure") != Some("1")
-            && let Some((asked, confirmed)) = self.question(action, &target).await
+            && let Some(scope) = self.question(action, &target).await
         {
             if by_script {
-                return Reply::plain(StatusCode::CONFLICT, &(messages.confirm)(confirmed, asked));
+                return Reply::plain(StatusCode::CONFLICT, &(messages.confirm)(action, scope));
             }
             let (clock, usage) = (LocalClock::new(), UsageByPid::new());
             let context = PageContext::new(choice, self.access, token, &clock, Duration::ZERO, &usage);
-            return Reply::html(&ConfirmationPage::new(&context, asked, confirmed));
+            return Reply::html(&ConfirmationPage::new(&context, scope, action));
         }
         let message = self.perform(requester, action, &target, messages).await;
         if by_script {
@@ -207,19 +176,16 @@ impl ActionHandler {
     }
 
     /// The scope to confirm if the action affects many processes.
-    async fn question<'a>(
-        &self,
-        action: Action,
-        target: &'a Target,
-    ) -> Option<(ActionScope<'a>, ConfirmedAction)> {
-        let confirmed = action.confirmed()?;
+    async fn question<'a>(&self, action: Action, target: &'a Target) -> Option<ActionScope<'a>> {
         let group = match target {
-            Target::Process(_) => return None,
             Target::Group(group) => Some(&**group),
             Target::All => None,
+            Target::Process(_) => return None,
         };
-        let view = self.owner.view().await?;
-        ActionScope::about(&view, group, confirmed).map(|asked| (asked, confirmed))
+        if action == Action::Start {
+            return None;
+        }
+        ActionScope::about(&self.owner.view().await?, group, action)
     }
 
     /// Carries out the action; returns the message about its outcome.

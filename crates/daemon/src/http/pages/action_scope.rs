@@ -1,16 +1,33 @@
-//! Actions on many processes, which need a confirmation: [`ConfirmedAction`], and the [`ActionScope`] that is confirmed.
+//! What the buttons do: [`Action`], and the [`ActionScope`] that is confirmed if it affects many processes.
 
 use super::condition::is_up;
 use crate::view::{DaemonView, ProgramView};
 
-/// An action that needs a confirmation if it affects many processes.
+/// What a button does. All but a start need a confirmation if they affect many processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum ConfirmedAction {
+pub(super) enum Action {
+    Start,
     Stop,
     /// Stops what runs and starts all.
     Restart,
     /// Stops nothing, but deletes output.
     Clear,
+}
+
+impl Action {
+    /// Its value in forms.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Stop => "stop",
+            Self::Restart => "restart",
+            Self::Clear => "clear",
+        }
+    }
+
+    pub(super) fn from_name(name: &str) -> Option<Self> {
+        [Self::Start, Self::Stop, Self::Restart, Self::Clear].into_iter().find(|known| known.name() == name)
+    }
 }
 
 /// What the action would affect.
@@ -25,17 +42,14 @@ pub(super) struct ActionScope<'a> {
 
 impl<'a> ActionScope<'a> {
     /// The processes affected; `None` if no confirmation is needed because it would affect at most one process.
-    pub(super) fn about(
-        view: &DaemonView,
-        group: Option<&'a str>,
-        confirmed: ConfirmedAction,
-    ) -> Option<Self> {
+    pub(super) fn about(view: &DaemonView, group: Option<&'a str>, action: Action) -> Option<Self> {
         let is_member = |program: &&ProgramView| group.is_none_or(|group| program.namespec.group.0 == group);
         let members: Vec<_> = view.programs.iter().filter(is_member).collect();
-        let is_meant = |program: &&&ProgramView| match confirmed {
-            ConfirmedAction::Stop => is_up(program.state),
-            ConfirmedAction::Restart => true,
-            ConfirmedAction::Clear => program.has_stdout || program.has_stderr,
+        let is_meant = |program: &&&ProgramView| match action {
+            Action::Start => false,
+            Action::Stop => is_up(program.state),
+            Action::Restart => true,
+            Action::Clear => program.has_stdout || program.has_stderr,
         };
         let (mut processes, mut listeners) = (0, 0);
         for program in members.iter().filter(is_meant) {

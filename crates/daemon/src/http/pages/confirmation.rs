@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::action_scope::{ActionScope, ConfirmedAction};
+use super::action_scope::{Action, ActionScope};
 use super::context::PageContext;
 use super::flash_message::FlashMessage;
 
@@ -14,28 +14,27 @@ pub(super) struct ConfirmationPage<'a> {
     other: String,
     message: FlashMessage,
     words: String,
-    /// The action: the label of its button and its value in the form.
-    action: (&'static str, &'static str),
+    /// The label of the button.
+    label: &'static str,
+    action: &'static str,
     group: Option<&'a str>,
 }
 
 impl<'a> ConfirmationPage<'a> {
-    pub(super) fn new(
-        context: &'a PageContext<'a>,
-        scope: ActionScope<'a>,
-        confirmed: ConfirmedAction,
-    ) -> Self {
+    pub(super) fn new(context: &'a PageContext<'a>, scope: ActionScope<'a>, action: Action) -> Self {
         let messages = context.messages;
         Self {
             context,
             other: format!("./?lang={}", messages.other.0),
             message: FlashMessage::default(),
-            words: (messages.confirm)(confirmed, scope),
-            action: match confirmed {
-                ConfirmedAction::Stop => (messages.stop, "stop"),
-                ConfirmedAction::Restart => (messages.restart, "restart"),
-                ConfirmedAction::Clear => (messages.clear, "clear"),
+            words: (messages.confirm)(action, scope),
+            label: match action {
+                Action::Start => messages.start,
+                Action::Stop => messages.stop,
+                Action::Restart => messages.restart,
+                Action::Clear => messages.clear,
             },
+            action: action.name(),
             group: scope.group,
         }
     }

@@ -38,6 +38,8 @@ pub(super) struct ProgramRow<'a> {
     key: String,
     link: String,
     shown: String,
+    /// Its name in the labels of buttons and links.
+    full: String,
     in_group: bool,
     /// The page to return to after an action.
     back: Option<&'static str>,
@@ -50,7 +52,6 @@ pub(super) struct ProgramRow<'a> {
     restarts: u64,
     up: bool,
     may_start: bool,
-    labels: Labels,
     limit: u32,
     /// `unexpected` if it exited so.
     end: &'static str,
@@ -60,16 +61,6 @@ pub(super) struct ProgramRow<'a> {
 struct Why {
     words: String,
     bad: bool,
-}
-
-/// Accessible names of buttons and links.
-struct Labels {
-    start: String,
-    stop: String,
-    restart: String,
-    clear: String,
-    log: String,
-    stderr: String,
 }
 
 impl<'a> ProgramRow<'a> {
@@ -89,21 +80,13 @@ impl<'a> ProgramRow<'a> {
             state: (messages.states)(program.state),
             // The page of the program shows more of it below.
             why: (place != RowPlace::Alone).then(|| why(context, program)).flatten(),
-            started: started
-                .map(|at| (at.as_secs(), format::uptime(context.now.saturating_sub(at), messages.day))),
+            started: started.map(|at| (at.as_secs(), time_since(context, at))),
             cpu,
             memory,
             restarts: program.starts.saturating_sub(1),
             up: is_up(program.state),
             may_start: program.state != ProcessState::Stopping,
-            labels: Labels {
-                start: (messages.start_of)(&full),
-                stop: (messages.stop_of)(&full),
-                restart: (messages.restart_of)(&full),
-                clear: (messages.clear_of)(&full),
-                log: (messages.log_of)(&full),
-                stderr: (messages.stderr_of)(&full),
-            },
+            full,
             limit: LOG_LIMIT,
             end: if has_failed(program) { UNEXPECTED } else { "" },
             is_hidden: false,
@@ -207,5 +190,5 @@ pub(super) fn fingerprint(program: &ProgramView) -> u64 {
 
 /// How long time_since a time was.
 pub(super) fn time_since(context: &PageContext<'_>, at: Duration) -> String {
-    format::uptime(context.now.saturating_sub(at), context.messages.day)
+    format::uptime(context.now.saturating_sub(at), context.messages.units[0])
 }

@@ -88,16 +88,10 @@ pub(super) struct GroupRow<'a> {
     context: &'a PageContext<'a>,
     name: &'a str,
     count: String,
-    /// The action of the first button.
-    main: &'static str,
-    labels: GroupLabels,
-}
-
-struct GroupLabels {
-    main: String,
-    main_word: &'static str,
-    restart: String,
-    clear: String,
+    /// Whether any of its programs can be stopped.
+    up: bool,
+    /// Its name in the labels of the buttons.
+    full: String,
 }
 
 impl<'a> GroupRow<'a> {
@@ -105,22 +99,12 @@ impl<'a> GroupRow<'a> {
         let messages = context.messages;
         let name = members.first().map_or("", |program| &*program.namespec.group.0);
         let GroupCounts { running, up } = GroupCounts::of(members);
-        let (main, main_of, main_word): (_, super::language::About, _) = match up {
-            true => ("stop", messages.stop_of, messages.stop),
-            false => ("start", messages.start_of, messages.start),
-        };
-        let called = format!("{} {name}", messages.group);
         Self {
             context,
             name,
             count: (messages.running_of)(running, members.len()),
-            main,
-            labels: GroupLabels {
-                main: main_of(&called),
-                main_word,
-                restart: (messages.restart_of)(&called),
-                clear: (messages.clear_of)(&called),
-            },
+            up,
+            full: format!("{} {name}", messages.group),
         }
     }
 }

@@ -7,7 +7,7 @@ use ironlance_core::listener::protocol::ListenerState;
 use ironlance_core::process::lifecycle::DaemonState;
 
 use super::Messages;
-use crate::http::pages::action_scope::{ActionScope, ConfirmedAction};
+use crate::http::pages::action_scope::{Action, ActionScope};
 
 pub(super) const CHINESE: Messages = Messages {
     tag: "zh",
@@ -125,16 +125,7 @@ pub(super) const CHINESE: Messages = Messages {
         Kind::RemoteCommunication => "外部事件",
         Kind::ProcessCommunicationStdout | Kind::ProcessCommunicationStderr => "发出事件",
         Kind::ProcessLogStdout | Kind::ProcessLogStderr => "有输出",
-        Kind::Event
-        | Kind::ProcessState
-        | Kind::ProcessCommunication
-        | Kind::ProcessLog
-        | Kind::SupervisorStateChange
-        | Kind::ProcessGroup
-        | Kind::Tick
-        | Kind::Tick5
-        | Kind::Tick60
-        | Kind::Tick3600 => "事件",
+        _ => "事件",
     },
     exit_reason,
     expected: "正常",
@@ -181,7 +172,6 @@ pub(super) const CHINESE: Messages = Messages {
     no_name: "未指定进程名",
     no_file: |name| format!("{name} 没有日志文件"),
     units: ["天", "小时", "分", "秒"],
-    day: "天",
     read_only: "只读：此端口可从其他主机访问，但未设置密码。如需在此操作，请在对应配置段设置 username 和 password，\
                 或只监听 127.0.0.1；如果确实允许任何人操作，请设置 allow_anonymous_changes=true。",
     link_changes_nothing: "未做任何更改：点击链接不会执行操作，请使用页面上的按钮。",
@@ -230,17 +220,18 @@ fn exit_reason(words: &str) -> String {
 }
 
 /// 确认批量操作：the question before an action on many processes.
-fn confirm(confirmed: ConfirmedAction, scope: ActionScope<'_>) -> String {
+fn confirm(action: Action, scope: ActionScope<'_>) -> String {
     let listeners = match scope.listeners {
         0 => String::new(),
         count => format!("（含 {count} 个监听器）"),
     };
     let of = scope.group.map(|group| format!("{group} 的 ")).unwrap_or_default();
     let processes = format!("{of}{} 个进程{listeners}", scope.processes);
-    match confirmed {
-        ConfirmedAction::Stop => format!("确定停止 {processes}？"),
-        ConfirmedAction::Restart => format!("确定重启 {processes}？"),
-        ConfirmedAction::Clear => format!("确定清空 {processes}的日志？"),
+    match action {
+        Action::Start => format!("确定启动 {processes}？"),
+        Action::Stop => format!("确定停止 {processes}？"),
+        Action::Restart => format!("确定重启 {processes}？"),
+        Action::Clear => format!("确定清空 {processes}的日志？"),
     }
 }
 

@@ -7,7 +7,7 @@ use ironlance_core::process::lifecycle::DaemonState;
 use ironlance_rpc::FaultKind;
 
 use super::Messages;
-use crate::http::pages::action_scope::{ActionScope, ConfirmedAction};
+use crate::http::pages::action_scope::{Action, ActionScope};
 
 pub(super) const ENGLISH: Messages = Messages {
     tag: "en",
@@ -59,16 +59,7 @@ pub(super) const ENGLISH: Messages = Messages {
     press_again: "Press again to confirm.",
     cancel: "Cancel",
     running_of: |running, all| format!("{running} of {all} running"),
-    states: |state| match state {
-        State::Stopped => "STOPPED",
-        State::Starting => "STARTING",
-        State::Running => "RUNNING",
-        State::Backoff => "BACKOFF",
-        State::Stopping => "STOPPING",
-        State::Exited => "EXITED",
-        State::Fatal => "FATAL",
-        State::Unknown => "UNKNOWN",
-    },
+    states: State::name,
     exited_unexpectedly: "EXITED unexpectedly",
     daemon_states: |state| match state {
         DaemonState::Restarting => "RESTARTING",
@@ -108,14 +99,6 @@ pub(super) const ENGLISH: Messages = Messages {
         count => format!("Nothing among the last {count} events."),
     },
     event_names: |kind| match kind {
-        Kind::ProcessStateStopped => "STOPPED",
-        Kind::ProcessStateExited => "EXITED",
-        Kind::ProcessStateStarting => "STARTING",
-        Kind::ProcessStateStopping => "STOPPING",
-        Kind::ProcessStateBackoff => "BACKOFF",
-        Kind::ProcessStateFatal => "FATAL",
-        Kind::ProcessStateRunning => "RUNNING",
-        Kind::ProcessStateUnknown => "UNKNOWN",
         Kind::SupervisorStateChangeRunning => "supervisord is running",
         Kind::SupervisorStateChangeStopping => "supervisord is stopping",
         Kind::ProcessGroupAdded => "group added",
@@ -123,16 +106,7 @@ pub(super) const ENGLISH: Messages = Messages {
         Kind::RemoteCommunication => "remote event",
         Kind::ProcessCommunicationStdout | Kind::ProcessCommunicationStderr => "sent an event",
         Kind::ProcessLogStdout | Kind::ProcessLogStderr => "wrote output",
-        Kind::Event
-        | Kind::ProcessState
-        | Kind::ProcessCommunication
-        | Kind::ProcessLog
-        | Kind::SupervisorStateChange
-        | Kind::ProcessGroup
-        | Kind::Tick
-        | Kind::Tick5
-        | Kind::Tick60
-        | Kind::Tick3600 => "event",
+        other => other.name().strip_prefix("PROCESS_STATE_").unwrap_or("event"),
     },
     exit_reason: str::to_owned,
     expected: "expected",
@@ -179,7 +153,6 @@ pub(super) const ENGLISH: Messages = Messages {
     no_name: "No process name found",
     no_file: |name| format!("No log file for {name}"),
     units: ["d", "h", "min", "s"],
-    day: "d",
     read_only: "Read only: this server can be reached from other hosts and has no password. To change things here, set \
                 username and password in its section, or bind it to 127.0.0.1. If everybody who reaches it may change \
                 things, set allow_anonymous_changes=true.",
@@ -210,11 +183,12 @@ pub(super) const ENGLISH: Messages = Messages {
 };
 
 /// The question before an action on many processes.
-fn confirm(confirmed: ConfirmedAction, scope: ActionScope<'_>) -> String {
-    let verb = match confirmed {
-        ConfirmedAction::Stop => "stop",
-        ConfirmedAction::Restart => "restart",
-        ConfirmedAction::Clear => "clear the logs of",
+fn confirm(action: Action, scope: ActionScope<'_>) -> String {
+    let verb = match action {
+        Action::Start => "start",
+        Action::Stop => "stop",
+        Action::Restart => "restart",
+        Action::Clear => "clear the logs of",
     };
     let listeners = match scope.listeners {
         0 => String::new(),
@@ -232,8 +206,8 @@ mod tests {
     #[test]
     fn many_are_stopped_after_a_question() {
         let scope = ActionScope { group: None, processes: 197, listeners: 2 };
-        assert_eq!(confirm(ConfirmedAction::Stop, scope), "Really stop 197, with 2 listeners?");
+        assert_eq!(confirm(Action::Stop, scope), "Really stop 197, with 2 listeners?");
         let scope = ActionScope { group: Some("shop"), processes: 3, listeners: 0 };
-        assert_eq!(confirm(ConfirmedAction::Restart, scope), "Really restart 3 of shop?");
+        assert_eq!(confirm(Action::Restart, scope), "Really restart 3 of shop?");
     }
 }

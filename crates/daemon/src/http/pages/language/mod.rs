@@ -8,7 +8,7 @@ use ironlance_core::listener::problem::ListenerProblem;
 use ironlance_core::listener::protocol::ListenerState;
 use ironlance_core::process::lifecycle::DaemonState;
 
-use super::action_scope::{ActionScope, ConfirmedAction};
+use super::action_scope::{Action, ActionScope};
 use super::query::Fields;
 
 /// A language of the page.
@@ -21,10 +21,7 @@ pub(super) enum Language {
 impl Language {
     /// Its tag in `lang=` (RFC 5646).
     pub(super) const fn tag(self) -> &'static str {
-        match self {
-            Self::English => "en",
-            Self::Chinese => "zh",
-        }
+        self.messages().tag
     }
 
     pub(super) const fn messages(self) -> &'static Messages {
@@ -59,21 +56,13 @@ impl LanguageChoice {
     }
 
     /// `&lang=zh`, to append to a query.
-    pub(super) const fn query_suffix(self) -> &'static str {
-        match (self.explicit, self.language) {
-            (false, _) => "",
-            (true, Language::English) => "&lang=en",
-            (true, Language::Chinese) => "&lang=zh",
-        }
+    pub(super) fn query_suffix(self) -> String {
+        if self.explicit { format!("&lang={}", self.language.tag()) } else { String::new() }
     }
 
     /// `?lang=zh`, to append to a path.
-    pub(super) const fn query(self) -> &'static str {
-        match (self.explicit, self.language) {
-            (false, _) => "",
-            (true, Language::English) => "?lang=en",
-            (true, Language::Chinese) => "?lang=zh",
-        }
+    pub(super) fn query(self) -> String {
+        self.query_suffix().replace('&', "?")
     }
 }
 
@@ -150,7 +139,7 @@ pub(super) struct Messages {
     pub(super) start_all: &'static str,
     pub(super) stop_all: &'static str,
     pub(super) restart_all: &'static str,
-    pub(super) confirm: fn(ConfirmedAction, ActionScope<'_>) -> String,
+    pub(super) confirm: fn(Action, ActionScope<'_>) -> String,
     pub(super) press_again: &'static str,
     pub(super) cancel: &'static str,
     pub(super) running_of: fn(usize, usize) -> String,
@@ -223,8 +212,8 @@ pub(super) struct Messages {
     pub(super) truncated: &'static str,
     pub(super) no_name: &'static str,
     pub(super) no_file: About,
+    /// Day, hour, minute, second.
     pub(super) units: [&'static str; 4],
-    pub(super) day: &'static str,
     pub(super) read_only: &'static str,
     pub(super) link_changes_nothing: &'static str,
     pub(super) no_such_process: About,
@@ -292,6 +281,6 @@ mod tests {
     fn links_keep_what_the_address_has_chosen_and_nothing_else() {
         assert_eq!(choose("lang=zh", "en").query_suffix(), "&lang=zh");
         assert_eq!(choose("lang=en", "zh").query(), "?lang=en");
-        assert_eq!((choose("", "zh").query_suffix(), choose("", "zh").query()), ("", ""));
+        assert_eq!(choose("", "zh").query_suffix() + &choose("", "zh").query(), "");
     }
 }
