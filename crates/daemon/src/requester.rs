@@ -80,11 +80,7 @@ impl SignalReason {
             | Self::Shutdown(requester)
             | Self::Restart(requester) => match &**requester {
                 Requester::Process(namespec) => Some(namespec),
-                Requester::Client(_)
-                | Requester::Page(_)
-                | Requester::Signal(_)
-                | Requester::Daemon
-                | Requester::Unknown => None,
+                _ => None,
             },
             Self::Recycled => None,
         }
@@ -92,11 +88,8 @@ impl SignalReason {
 
     /// Whether the process was stopped, by its `stopsignal`.
     pub const fn is_stop(&self) -> bool {
-        match self {
-            Self::Stop(_) | Self::Shutdown(_) | Self::Restart(_) => true,
-            // A recycled listener is started again; a signal is not a stop.
-            Self::Signal(_) | Self::Recycled => false,
-        }
+        // A recycled listener is started again; a signal is not a stop.
+        matches!(self, Self::Stop(_) | Self::Shutdown(_) | Self::Restart(_))
     }
 }
 

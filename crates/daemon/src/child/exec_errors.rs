@@ -3,11 +3,11 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::pipe::{PipeFlags, fcntl_setpipe_size, pipe_with};
+use thiserror::Error;
 
 /// The steps between fork and exec that can fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +28,8 @@ impl SetupStep {
 }
 
 /// Why a child did not execute its program.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{message}")]
 pub struct ExecError {
     /// The step that failed.
     pub step: SetupStep,
@@ -36,12 +37,6 @@ pub struct ExecError {
     pub errno: i32,
     /// The original's words, such as `couldn't exec /x: ENOENT`, cut at [`MAX_MESSAGE`].
     message: String,
-}
-
-impl fmt::Display for ExecError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
 }
 
 /// Length of a record's header in bytes: pid, errno, length of the message (2 bytes), step.

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use ironlance_config::{FcgiSocket, SocketAddress, SocketOwner};
 use ironlance_core::log_level::Level;
@@ -121,30 +121,14 @@ fn open_unix(
         Ok(fd)
     };
     let fd = open().map_err(|why: io::Error| bind_error(url, why))?;
-    let unbound = RemoveUnlessKept(Some(path.to_owned()));
-    if let Some(SocketOwner { uid, gid }) = owner {
-        unix_socket::change_owner(path, (uid, gid)).map_err(FastCgiError::Owner)?;
+    if let Some(SocketOwner { uid, gid }) = owner
+        && let Err(why) = unix_socket::change_owner(path, (uid, gid))
+    {
+        // Nothing listens on it.
+        let _ = std::fs::remove_file(path);
+        return Err(FastCgiError::Owner(why));
     }
-    unbound.keep();
     Ok(fd)
-}
-
-/// Removes the file of a socket unless it was opened completely.
-struct RemoveUnlessKept(Option<PathBuf>);
-
-impl RemoveUnlessKept {
-    fn keep(mut self) {
-        self.0 = None;
-    }
-}
-
-impl Drop for RemoveUnlessKept {
-    fn drop(&mut self) {
-        if let Some(path) = &self.0 {
-            // It may not exist yet.
-            let _ = std::fs::remove_file(path);
-        }
-    }
 }
 
 #[cfg(test)]

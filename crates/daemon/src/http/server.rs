@@ -1,6 +1,7 @@
 //! Accepts connections: [`serve`] starts a task for each server socket and one for each connection; [`ServerHandle`]
 //! ends them.
 
+use std::io;
 use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
@@ -13,7 +14,7 @@ use hyper_util::rt::TokioIo;
 use ironlance_core::log_level::Level;
 use rustix::net::sockopt;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, spawn_local};
 use tokio::time::sleep;
@@ -53,7 +54,7 @@ struct RunningServer {
     accepting: JoinHandle<()>,
     slots: Rc<ConnectionSlots>,
     /// Removes a unix socket when dropped.
-    _socket_file: Option<SocketFile>,
+    _socket_file: Option<Rc<SocketFile>>,
 }
 
 /// Serves these sockets, in tasks, until the result is closed or dropped. `interfaces` are the names of the stock
@@ -67,7 +68,7 @@ pub fn serve(
     owner: &mpsc::Sender<Input>,
     daemon_log: &Rc<dyn DaemonLog>,
     limits: HttpLimits,
-) -> std::io::Result<ServerHandle> {
+) -> io::Result<ServerHandle> {
     let mut servers = Vec::new();
     for BoundServer { server, socket, access, socket_file: name, .. } in listening {
         let interfaces = Interfaces::new(interfaces.to_vec());
@@ -83,11 +84,11 @@ pub fn serve(
         let accepting = match socket {
             ListeningSocket::Unix(socket) => {
                 let socket = UnixListener::from_std(socket)?;
-                spawn_local(accept_unix(socket, service, Rc::clone(&slots)))
+                spawn_local(accept_all(async move || accept_unix(&socket).await, service, Rc::clone(&slots)))
             }
             ListeningSocket::Tcp(socket) => {
                 let socket = TcpListener::from_std(socket)?;
-                spawn_local(accept_tcp(socket, service, Rc::clone(&slots)))
+                spawn_local(accept_all(async move || accept_tcp(&socket).await, service, Rc::clone(&slots)))
             }
         };
         servers.push(RunningServer { accepting, slots, _socket_file: name });
@@ -114,54 +115,48 @@ impl Drop for RunningServer {
     }
 }
 
-async fn accept_unix(socket: UnixListener, service: Rc<Service>, slots: Rc<ConnectionSlots>) {
-    loop {
-        match socket.accept().await {
-            Ok((stream, _)) => {
-                let credentials = stream.peer_cred().ok();
-                let credentials = credentials.map(|found| {
-                    let pid = found.pid().and_then(|pid| u32::try_from(pid).ok()).filter(|pid| *pid > 0);
-                    (pid, found.uid())
-                });
-                start_connection(stream, PeerInfo { credentials, ..PeerInfo::default() }, &service, &slots);
-            }
-            Err(error) => recover_from_accept_error(&error, &service, &slots).await,
-        }
-    }
+async fn accept_unix(socket: &UnixListener) -> io::Result<(UnixStream, PeerInfo)> {
+    let (stream, _) = socket.accept().await?;
+    let credentials = stream.peer_cred().ok().map(|found| {
+        let pid = found.pid().and_then(|pid| u32::try_from(pid).ok()).filter(|pid| *pid > 0);
+        (pid, found.uid())
+    });
+    Ok((stream, PeerInfo { address: None, credentials }))
 }
 
-async fn accept_tcp(socket: TcpListener, service: Rc<Service>, slots: Rc<ConnectionSlots>) {
-    loop {
-        match socket.accept().await {
-            Ok((stream, peer)) => {
-                // A response is one write and should be sent at once; keep-alive frees the slot of a peer that
-                // vanished. If the kernel refuses either option, that only costs time.
-                let _ = stream.set_nodelay(true);
-                let _ = sockopt::set_socket_keepalive(&stream, true);
-                let peer = PeerInfo { address: Some(peer), credentials: None };
-                start_connection(stream, peer, &service, &slots);
-            }
-            Err(error) => recover_from_accept_error(&error, &service, &slots).await,
-        }
-    }
+async fn accept_tcp(socket: &TcpListener) -> io::Result<(TcpStream, PeerInfo)> {
+    let (stream, peer) = socket.accept().await?;
+    // A response is one write and should be sent at once; keep-alive frees the slot of a peer that vanished. If the
+    // kernel refuses either option, that only costs time.
+    let _ = stream.set_nodelay(true);
+    let _ = sockopt::set_socket_keepalive(&stream, true);
+    Ok((stream, PeerInfo { address: Some(peer), credentials: None }))
 }
 
-/// accept(2) has failed, usually with EMFILE: closes the connection that eviction chooses, to free a descriptor.
-async fn recover_from_accept_error(error: &std::io::Error, service: &Service, slots: &ConnectionSlots) {
-    service
-        .daemon_log
-        .log(Level::Error, &format!("cannot accept a connection for {}: {error}", service.section));
-    slots.evict_one();
-    sleep(ACCEPT_RETRY).await;
-}
-
-fn start_connection<S>(stream: S, peer: PeerInfo, service: &Rc<Service>, slots: &Rc<ConnectionSlots>)
-where
+/// Starts a task for each connection.
+async fn accept_all<S>(
+    accept: impl AsyncFn() -> io::Result<(S, PeerInfo)>,
+    service: Rc<Service>,
+    slots: Rc<ConnectionSlots>,
+) where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
 {
-    match slots.acquire() {
-        Some(slot) => drop(spawn_local(serve_connection(stream, peer, Rc::clone(service), slot))),
-        None => drop(spawn_local(reject_connection(stream))),
+    loop {
+        match accept().await {
+            Ok((stream, peer)) => match slots.acquire() {
+                Some(slot) => {
+                    drop(spawn_local(serve_connection(stream, peer, Rc::clone(&service), slot)));
+                }
+                None => drop(spawn_local(reject_connection(stream))),
+            },
+            // Usually EMFILE: closing a connection frees a descriptor.
+            Err(error) => {
+                let line = format!("cannot accept a connection for {}: {error}", service.section);
+                service.daemon_log.log(Level::Error, &line);
+                slots.evict_one();
+                sleep(ACCEPT_RETRY).await;
+            }
+        }
     }
 }
 

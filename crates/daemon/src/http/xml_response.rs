@@ -21,7 +21,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::owner::OwnerClient;
 use super::worker_thread::WorkerThread;
-use crate::log::read_back::{self, FileRange, ReadFault};
+use crate::log::read_back::{self, FileRange};
 use crate::request::{LogPart, LogRequest};
 
 /// Chunk size in bytes. In XML a chunk is up to three times as long.
@@ -138,11 +138,8 @@ fn find(path: Option<&Path>, part: LogPart) -> Result<FoundLog, Fault> {
     let there = path.filter(|path| path.exists());
     match (part, there) {
         (LogPart::Read { offset, length }, Some(there)) => {
-            match read_back::read_file(there, offset, length) {
-                Ok(excerpt) => Ok(FoundLog::Part(excerpt)),
-                Err(ReadFault::BadArguments) => Err(FaultKind::BadArguments.bare()),
-                Err(ReadFault::Failed) => Err(failed()),
-            }
+            let range = read_back::read_file(there, offset, length);
+            range.map(FoundLog::Part).map_err(FaultKind::bare)
         }
         (LogPart::Read { .. }, None) => Err(match path {
             Some(path) => FaultKind::NoFile.about(path.display()),

@@ -110,7 +110,7 @@ pub struct BoundServer {
     pub(super) server: HttpServer,
     pub(super) socket: ListeningSocket,
     pub(super) access: Access,
-    pub(super) socket_file: Option<SocketFile>,
+    pub(super) socket_file: Option<Rc<SocketFile>>,
     /// The socket still has a temporary name, and is to replace the socket of the previous generation at this path.
     path_takeover: Option<PathTakeover>,
 }
@@ -118,7 +118,7 @@ pub struct BoundServer {
 struct PathTakeover {
     temporary: TemporaryPath,
     path: PathBuf,
-    current: SocketFile,
+    current: Rc<SocketFile>,
 }
 
 impl BoundServer {
@@ -204,7 +204,7 @@ impl BoundServer {
 pub struct InheritedSocket {
     address: ServerAddress,
     socket: ListeningSocket,
-    socket_file: Option<SocketFile>,
+    socket_file: Option<Rc<SocketFile>>,
 }
 
 impl InheritedSocket {
@@ -233,40 +233,31 @@ impl ListeningSocket {
     }
 }
 
-/// The file of a unix socket. When the last clone is dropped it is removed, if it is still the same socket.
-#[derive(Clone, Debug)]
-pub(super) struct SocketFile(Rc<SocketInode>);
-
+/// The file of a unix socket. When it is dropped it is removed, if it is still the same socket.
 #[derive(Debug)]
-struct SocketInode {
+pub(super) struct SocketFile {
     path: PathBuf,
     id: (u64, u64),
 }
 
 impl SocketFile {
     /// The file that is at the path now.
-    fn at(path: &Path) -> io::Result<Self> {
+    fn at(path: &Path) -> io::Result<Rc<Self>> {
         let now = fs::symlink_metadata(path)?;
-        Ok(Self(Rc::new(SocketInode { path: path.to_owned(), id: (now.dev(), now.ino()) })))
+        Ok(Rc::new(Self { path: path.to_owned(), id: (now.dev(), now.ino()) }))
     }
 
     fn exists(&self) -> bool {
-        self.0.exists()
+        fs::symlink_metadata(&self.path).is_ok_and(|now| (now.dev(), now.ino()) == self.id)
     }
 
     /// Whether `path` leads to this socket: /var/run may be a link to /run.
     fn is_linked_at(&self, path: &Path) -> bool {
-        fs::metadata(path).is_ok_and(|now| (now.dev(), now.ino()) == self.0.id)
+        fs::metadata(path).is_ok_and(|now| (now.dev(), now.ino()) == self.id)
     }
 }
 
-impl SocketInode {
-    fn exists(&self) -> bool {
-        fs::symlink_metadata(&self.path).is_ok_and(|now| (now.dev(), now.ino()) == self.id)
-    }
-}
-
-impl Drop for SocketInode {
+impl Drop for SocketFile {
     fn drop(&mut self) {
         if self.exists() {
             // An error cannot be reported here; the next start replaces the stale socket.

@@ -1,5 +1,6 @@
 //! Parameters of a call, converted as Python's supervisord would convert them: [`Params`].
 
+use ironlance_config::value;
 use ironlance_core::text::python::repr;
 use ironlance_rpc::{Fault, FaultKind, Value};
 
@@ -14,15 +15,23 @@ impl Params {
         Self(values.into_iter())
     }
 
-    fn next(&mut self) -> Result<Value, Fault> {
-        self.0.next().ok_or_else(|| FaultKind::IncorrectParameters.bare())
+    /// The next value, unconverted.
+    pub fn value(&mut self) -> Result<Value, Fault> {
+        self.0.next().ok_or_else(incorrect)
+    }
+
+    /// The next value; the bytes of base64 as the text that they are.
+    fn decoded(&mut self) -> Result<Value, Fault> {
+        match self.value()? {
+            Value::Base64(bytes) => String::from_utf8(bytes).map(Value::Str).map_err(|_| incorrect()),
+            value => Ok(value),
+        }
     }
 
     /// A string. Other types are refused (the original answers with HTTP status 500).
     pub fn text(&mut self) -> Result<String, Fault> {
-        match self.next()? {
+        match self.decoded()? {
             Value::Str(text) => Ok(text),
-            Value::Base64(bytes) => String::from_utf8(bytes).map_err(|_| incorrect()),
             other => {
                 Err(FaultKind::IncorrectParameters.about(format_args!("no string: {}", python_repr(&other))))
             }
@@ -31,17 +40,16 @@ impl Params {
 
     /// The name of a group. A number is converted to text, as in the original's faults.
     pub fn group(&mut self) -> Result<String, Fault> {
-        match self.next()? {
+        match self.decoded()? {
             Value::Str(text) => Ok(text),
-            Value::Base64(bytes) => String::from_utf8(bytes).map_err(|_| incorrect()),
             scalar @ (Value::Int(_) | Value::Bool(_) | Value::Double(_)) => Ok(python_repr(&scalar)),
-            Value::DateTime(_) | Value::Array(_) | Value::Struct(_) | Value::Nil => Err(incorrect()),
+            _ => Err(incorrect()),
         }
     }
 
     /// An integer as Python's `int()` converts it, within 64 bits.
     pub fn integer(&mut self) -> Result<i64, Fault> {
-        integer(&self.next()?).ok_or_else(incorrect)
+        integer(&self.value()?).ok_or_else(incorrect)
     }
 
     /// Whether to wait: any true value, and a missing one.
@@ -54,25 +62,18 @@ impl Params {
 
     /// A signal's name or number.
     pub fn signal(&mut self) -> Result<RequestedSignal, Fault> {
-        match self.next()? {
+        match self.decoded()? {
             Value::Str(text) => Ok(RequestedSignal::new(text)),
-            Value::Base64(bytes) => {
-                String::from_utf8(bytes).map(RequestedSignal::new).map_err(|_| incorrect())
+            other => {
+                let number = integer(&other).ok_or_else(incorrect)?;
+                Ok(RequestedSignal { given: python_repr(&other), ..RequestedSignal::new(number.to_string()) })
             }
-            scalar @ (Value::Int(_) | Value::Bool(_) | Value::Double(_)) => {
-                let number = integer(&scalar).ok_or_else(incorrect)?;
-                Ok(RequestedSignal {
-                    given: python_repr(&scalar),
-                    ..RequestedSignal::new(number.to_string())
-                })
-            }
-            Value::DateTime(_) | Value::Array(_) | Value::Struct(_) | Value::Nil => Err(incorrect()),
         }
     }
 
     /// Text for a process, in UTF-8, or the bytes of base64.
     pub fn chars(&mut self) -> Result<Vec<u8>, Fault> {
-        match self.next()? {
+        match self.value()? {
             Value::Str(text) => Ok(text.into_bytes()),
             Value::Base64(bytes) => Ok(bytes),
             Value::Nil => Err(incorrect()),
@@ -82,16 +83,10 @@ impl Params {
 
     /// Any value, as text by Python's `str()`.
     pub fn anything(&mut self) -> Result<String, Fault> {
-        Ok(match self.next()? {
+        Ok(match self.decoded()? {
             Value::Str(text) | Value::DateTime(text) => text,
-            Value::Base64(bytes) => String::from_utf8(bytes).map_err(|_| incorrect())?,
             other => python_repr(&other),
         })
-    }
-
-    /// The unconverted value.
-    pub fn value(&mut self) -> Result<Value, Fault> {
-        self.next()
     }
 }
 
@@ -100,28 +95,15 @@ fn incorrect() -> Fault {
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "int() of a double cuts it off, and a cast saturates")]
-fn integer(value: &Value) -> Option<i64> {
-    match value {
+fn integer(given: &Value) -> Option<i64> {
+    match given {
         Value::Int(number) => Some(*number),
         Value::Bool(yes) => Some(i64::from(*yes)),
         Value::Double(number) => number.is_finite().then_some(*number as i64),
-        Value::Str(text) => integer_of_text(text),
-        Value::Base64(bytes) => integer_of_text(std::str::from_utf8(bytes).ok()?),
+        Value::Str(text) => value::integer(text).ok(),
+        Value::Base64(bytes) => value::integer(std::str::from_utf8(bytes).ok()?).ok(),
         Value::DateTime(_) | Value::Array(_) | Value::Struct(_) | Value::Nil => None,
     }
-}
-
-/// Python's `int(text)`: white space around it, a sign, single underscores between digits.
-fn integer_of_text(text: &str) -> Option<i64> {
-    let text = text.trim();
-    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
-    let well_formed =
-        digits.split('_').all(|run| !run.is_empty() && run.bytes().all(|byte| byte.is_ascii_digit()));
-    if !well_formed {
-        return None;
-    }
-    let bound = if text.starts_with('-') { i64::MIN } else { i64::MAX };
-    Some(text.replace('_', "").parse().unwrap_or(bound))
 }
 
 fn is_true(value: &Value) -> bool {

@@ -7,23 +7,12 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use thiserror::Error;
+use ironlance_rpc::FaultKind;
 
 use crate::files::safe_open;
 
 /// The longest range, in bytes. A log is larger only if it is configured so.
 const MAX_READ: u64 = 64 << 20;
-
-/// Why there is nothing to read; the names are those of the XML-RPC faults.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub enum ReadFault {
-    /// A length with a negative offset, or a negative length.
-    #[error("BAD_ARGUMENTS")]
-    BadArguments,
-    /// The file cannot be read, or is not a regular file.
-    #[error("FAILED")]
-    Failed,
-}
 
 /// A range of an open log file. A rotation does not change it.
 #[derive(Clone, Debug)]
@@ -95,14 +84,15 @@ pub struct TailRange {
 /// MiB at most.
 ///
 /// # Errors
-/// Bad arguments, or not a readable regular file.
-pub fn read_file(path: &Path, offset: i64, length: i64) -> Result<FileRange, ReadFault> {
-    let (file, size) = open(path).map_err(|_| ReadFault::Failed)?;
+/// `BAD_ARGUMENTS` for a length with a negative offset, or a negative length; `FAILED` for what is not a readable
+/// regular file.
+pub fn read_file(path: &Path, offset: i64, length: i64) -> Result<FileRange, FaultKind> {
+    let (file, size) = open(path).map_err(|_| FaultKind::Failed)?;
     let (start, wanted) = match (u64::try_from(offset), u64::try_from(length)) {
         (Ok(start), Ok(0)) => (start, u64::MAX),
         (Ok(start), Ok(length)) => (start, length),
         (Err(_), Ok(0)) => (size.saturating_sub(offset.unsigned_abs()), offset.unsigned_abs()),
-        (_, _) => return Err(ReadFault::BadArguments),
+        (_, _) => return Err(FaultKind::BadArguments),
     };
     Ok(excerpt(file, size, start, wanted))
 }

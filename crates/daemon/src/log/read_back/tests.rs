@@ -17,7 +17,7 @@ fn reading_has_the_rules_of_the_original() {
         let read = |offset, length| {
             read_file(path, offset, length).map(|found| String::from_utf8(found.all().unwrap()).unwrap())
         };
-        let table: &[(i64, i64, Result<&str, ReadFault>)] = &[
+        let table: &[(i64, i64, Result<&str, FaultKind>)] = &[
             (0, 0, Ok("0123456789")),
             (0, 4, Ok("0123")),
             (3, 4, Ok("3456")),
@@ -27,9 +27,9 @@ fn reading_has_the_rules_of_the_original() {
             (100, 0, Ok("")),
             (-3, 0, Ok("789")),
             (-100, 0, Ok("0123456789")),
-            (-3, 1, Err(ReadFault::BadArguments)),
-            (-3, -1, Err(ReadFault::BadArguments)),
-            (0, -1, Err(ReadFault::BadArguments)),
+            (-3, 1, Err(FaultKind::BadArguments)),
+            (-3, -1, Err(FaultKind::BadArguments)),
+            (0, -1, Err(FaultKind::BadArguments)),
             (0, i64::MAX, Ok("0123456789")),
             (i64::MIN, 0, Ok("0123456789")),
         ];
@@ -37,8 +37,8 @@ fn reading_has_the_rules_of_the_original() {
             assert_eq!(read(*offset, *length), wanted.map(str::to_owned), "{offset} {length}");
         }
     });
-    assert_eq!(read_file(Path::new("/no/such"), -1, 1).err(), Some(ReadFault::Failed));
-    assert_eq!(read_file(Path::new("/dev/zero"), 0, 0).err(), Some(ReadFault::Failed));
+    assert_eq!(read_file(Path::new("/no/such"), -1, 1).err(), Some(FaultKind::Failed));
+    assert_eq!(read_file(Path::new("/dev/zero"), 0, 0).err(), Some(FaultKind::Failed));
 }
 
 #[test]
