@@ -42,13 +42,8 @@ pub struct Options {
 struct ParseState<'m> {
     host: &'m HostEnv,
     options: Options,
-    mode: Mode,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Mode {
-    Run,
-    Check,
+    /// Whether the configuration is only checked.
+    check: bool,
 }
 
 /// Why no further option is read.
@@ -69,10 +64,10 @@ pub fn parse(progname: &str, args: &[String], machine: &HostEnv) -> Command {
         let list = python::repr_list(rest);
         return Command::Refused { message: format!("positional arguments are not supported: {list}") };
     }
-    let mut draft = ParseState { host: machine, options: Options::default(), mode: Mode::Run };
-    match (getopt::apply(&hits, &mut draft), draft.mode) {
-        (Ok(()), Mode::Run) => Command::Run(draft.options),
-        (Ok(()), Mode::Check) => Command::Check(draft.options),
+    let mut draft = ParseState { host: machine, options: Options::default(), check: false };
+    match (getopt::apply(&hits, &mut draft), draft.check) {
+        (Ok(()), false) => Command::Run(draft.options),
+        (Ok(()), true) => Command::Check(draft.options),
         (Err(EarlyExit::Help), _) => Command::Help(HELP.text(progname, &SupervisorHelp::options(&rows))),
         (Err(EarlyExit::Version), _) => Command::Version,
         (Err(EarlyExit::Refused(message)), _) => Command::Refused { message },
@@ -159,7 +154,7 @@ fn rows<'m>() -> Vec<OptionSpec<ParseState<'m>, EarlyExit>> {
         original(None, "profile_options", Takes::Value("LIST"), "not supported: it is for Python's profiler",
             |_, _| Err(EarlyExit::Refused("profile_options is not supported: it is for Python's profiler".to_owned()))),
         ours("check", Takes::Nothing, "check the configuration, print every fault, and exit with 0 or 2",
-            |draft, _| draft.mode = Mode::Check),
+            |draft, _| draft.check = true),
     ]
 }
 

@@ -87,35 +87,27 @@ fn forward_signals(mut signals: Signals, mut child: Child, pidfile: &Path) -> Ex
             }
             continue;
         }
-        match forward(signal, pidfile) {
-            AfterSignal::Exit(code) => return code,
-            AfterSignal::Continue => {}
+        if let Some(code) = forward(signal, pidfile) {
+            return code;
         }
     }
     ExitCode::SUCCESS
 }
 
-/// What follows a signal.
-enum AfterSignal {
-    /// Wait for the next one.
-    Continue,
-    /// End with this status.
-    Exit(ExitCode),
-}
-
-fn forward(signal: Signal, pidfile: &Path) -> AfterSignal {
+/// Forwards a signal. Gives the status with which pidproxy ends after it, if it does.
+fn forward(signal: Signal, pidfile: &Path) -> Option<ExitCode> {
     // Read for each signal, as the pid may change.
     let Some(pid) = read_pid(pidfile) else {
         let _ = writeln!(io::stdout(), "Can't read child pidfile {}!", pidfile.display());
-        return AfterSignal::Continue;
+        return None;
     };
     match (kill(pid, signal), signal) {
         (Err(error), _) => {
             print_error(&format!("cannot send {signal} to {pid} of {}: {}", pidfile.display(), error.desc()));
-            AfterSignal::Exit(ExitCode::FAILURE)
+            Some(ExitCode::FAILURE)
         }
-        (Ok(()), Signal::SIGTERM | Signal::SIGINT | Signal::SIGQUIT) => AfterSignal::Exit(ExitCode::SUCCESS),
-        (Ok(()), _) => AfterSignal::Continue,
+        (Ok(()), Signal::SIGTERM | Signal::SIGINT | Signal::SIGQUIT) => Some(ExitCode::SUCCESS),
+        (Ok(()), _) => None,
     }
 }
 

@@ -146,17 +146,17 @@ fn reset_signals() {
 }
 
 fn set_up_and_exec(prepared: &PreparedExec<'_>) -> Result<std::convert::Infallible, FailedStep> {
-    set_up_descriptors(prepared).map_err(|errno| FailedStep { step: SetupStep::Descriptors, errno })?;
+    let failed = |step| move |errno| FailedStep { step, errno };
+    set_up_descriptors(prepared).map_err(failed(SetupStep::Descriptors))?;
     if let Some(limit) = prepared.nofile {
         set_soft_nofile(limit);
     }
     if let Some(identity) = prepared.identity {
-        change_user(identity).map_err(|errno| FailedStep { step: SetupStep::User, errno })?;
+        change_user(identity).map_err(failed(SetupStep::User))?;
     }
     if let Some(folder) = &prepared.directory {
         // SAFETY: the address is that of a string with a zero byte at its end.
-        check(unsafe { libc::chdir(folder.as_ptr()) })
-            .map_err(|errno| FailedStep { step: SetupStep::Directory, errno })?;
+        check(unsafe { libc::chdir(folder.as_ptr()) }).map_err(failed(SetupStep::Directory))?;
     }
     if let Some(mask) = prepared.umask {
         // SAFETY: takes no address.

@@ -9,16 +9,7 @@ use ironlance_config::{Credentials, Password};
 use ironlance_core::text::constant_time;
 use sha1::{Digest, Sha1};
 
-/// The outcome of checking a request's credentials.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum AuthOutcome {
-    /// The credentials are right.
-    Granted,
-    /// They are missing or wrong: status 401.
-    Refused,
-    /// They cannot be read: status 400.
-    Malformed,
-}
+use super::error_response::ErrorResponse;
 
 type Sha1Sum = [u8; 20];
 
@@ -39,19 +30,17 @@ impl Authenticator {
     }
 
     /// Checks the Authorization header.
-    pub(super) fn authenticate(&self, headers: &HeaderMap) -> AuthOutcome {
-        let Some(header) = headers.get(AUTHORIZATION) else { return AuthOutcome::Refused };
-        let Some((scheme, cookie)) = split(header.as_bytes()) else { return AuthOutcome::Refused };
-        if !scheme.eq_ignore_ascii_case(b"basic") {
-            return AuthOutcome::Refused;
-        }
+    pub(super) fn authenticate(&self, headers: &HeaderMap) -> Result<(), ErrorResponse> {
+        let basic = headers.get(AUTHORIZATION).and_then(|header| split(header.as_bytes()));
+        let basic = basic.filter(|(scheme, _)| scheme.eq_ignore_ascii_case(b"basic"));
+        let (_, cookie) = basic.ok_or(ErrorResponse::UNAUTHORIZED)?;
         let Ok(Ok(shown)) = ENGINE.decode(cookie).map(String::from_utf8) else {
-            return AuthOutcome::Malformed;
+            return Err(ErrorResponse::MALFORMED_AUTHORIZATION);
         };
-        let Some((username, password)) = shown.split_once(':') else { return AuthOutcome::Refused };
+        let (username, password) = shown.split_once(':').ok_or(ErrorResponse::UNAUTHORIZED)?;
         let known = constant_time::eq(&sum(username), &self.username);
         let right = constant_time::eq(&sum(password), &self.password);
-        if known & right { AuthOutcome::Granted } else { AuthOutcome::Refused }
+        if known & right { Ok(()) } else { Err(ErrorResponse::UNAUTHORIZED) }
     }
 }
 
@@ -83,7 +72,7 @@ mod tests {
         Authenticator::new(&Credentials { username: "user".into(), password })
     }
 
-    fn show(authenticator: &Authenticator, header: &str) -> AuthOutcome {
+    fn show(authenticator: &Authenticator, header: &str) -> Result<(), ErrorResponse> {
         let mut headers = HeaderMap::new();
         headers.insert(AUTHORIZATION, header.parse().unwrap());
         authenticator.authenticate(&headers)
@@ -96,7 +85,7 @@ mod tests {
     #[test]
     fn the_right_name_and_password_come_in() {
         let authenticator = authenticator("thepassword");
-        assert_eq!(show(&authenticator, &basic("user:thepassword")), AuthOutcome::Granted);
+        assert_eq!(show(&authenticator, &basic("user:thepassword")), Ok(()));
         assert_eq!(
             show(&authenticator, &basic("user:thepassword").to_lowercase().replace("basic ", "BASIC ")),
             {
@@ -105,37 +94,37 @@ mod tests {
             }
         );
         for wrong in ["user:thepasswor", "user:thepassword ", "User:thepassword", "user:", ":", "user"] {
-            assert_eq!(show(&authenticator, &basic(wrong)), AuthOutcome::Refused, "{wrong}");
+            assert_eq!(show(&authenticator, &basic(wrong)), Err(ErrorResponse::UNAUTHORIZED), "{wrong}");
         }
-        assert_eq!(authenticator.authenticate(&HeaderMap::new()), AuthOutcome::Refused);
+        assert_eq!(authenticator.authenticate(&HeaderMap::new()), Err(ErrorResponse::UNAUTHORIZED));
     }
 
     #[test]
     fn a_password_may_be_stored_as_its_sum() {
         // The digest of thepassword is 82ab…
         let authenticator = authenticator_with(Password::Sha1(sum("thepassword")));
-        assert_eq!(show(&authenticator, &basic("user:thepassword")), AuthOutcome::Granted);
+        assert_eq!(show(&authenticator, &basic("user:thepassword")), Ok(()));
         assert_eq!(
             show(&authenticator, &basic("user:82ab876d1387bfafe46cc1c8a2ef074eae50cb1d")),
-            AuthOutcome::Refused
+            Err(ErrorResponse::UNAUTHORIZED)
         );
         assert_eq!(
             show(&authenticator, &basic("user:{SHA}82ab876d1387bfafe46cc1c8a2ef074eae50cb1d")),
-            AuthOutcome::Refused
+            Err(ErrorResponse::UNAUTHORIZED)
         );
     }
 
     #[test]
     fn a_password_may_hold_colons_and_any_character() {
         let authenticator = authenticator("a:b: ü");
-        assert_eq!(show(&authenticator, &basic("user:a:b: ü")), AuthOutcome::Granted);
+        assert_eq!(show(&authenticator, &basic("user:a:b: ü")), Ok(()));
     }
 
     #[test]
     fn a_header_that_cannot_be_read_is_told_from_a_wrong_password() {
         let authenticator = authenticator("x");
-        assert_eq!(show(&authenticator, "Basic !!!"), AuthOutcome::Malformed);
-        assert_eq!(show(&authenticator, "Digest abc"), AuthOutcome::Refused);
-        assert_eq!(show(&authenticator, "Basic"), AuthOutcome::Refused);
+        assert_eq!(show(&authenticator, "Basic !!!"), Err(ErrorResponse::MALFORMED_AUTHORIZATION));
+        assert_eq!(show(&authenticator, "Digest abc"), Err(ErrorResponse::UNAUTHORIZED));
+        assert_eq!(show(&authenticator, "Basic"), Err(ErrorResponse::UNAUTHORIZED));
     }
 }

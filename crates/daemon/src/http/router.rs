@@ -9,7 +9,6 @@ use hyper::{Method, Request, Response};
 use ironlance_core::log_level::Level;
 use ironlance_core::text::url_encoding;
 
-use super::auth::AuthOutcome;
 use super::connection::state::{ConnectionState, Phase};
 use super::cross_site::CrossSitePolicy;
 use super::error_response::ErrorResponse;
@@ -111,7 +110,10 @@ impl Service {
         state: Rc<ConnectionState>,
     ) -> Result<Response<ResponseBody>, Infallible> {
         state.enter(Phase::Responding);
-        let line = self.daemon_log.enabled(Level::Trace).then(|| request_line(&request));
+        let line = self
+            .daemon_log
+            .enabled(Level::Trace)
+            .then(|| format!("{} {} {:?}", request.method(), request.uri(), request.version()));
         let (is_head, mut body_unread) = (request.method() == Method::HEAD, !request.body().is_end_stream());
         let reply = match self.admit(&request, &state) {
             Ok(path) => {
@@ -140,12 +142,8 @@ impl Service {
 
     /// The decoded path of a request that may be looked at. Without the password nothing else of it is read.
     fn admit(&self, request: &Request<Incoming>, state: &ConnectionState) -> Result<String, ErrorResponse> {
-        match self.authenticate(request.headers()) {
-            AuthOutcome::Granted => {}
-            AuthOutcome::Refused => return Err(ErrorResponse::UNAUTHORIZED),
-            AuthOutcome::Malformed => return Err(ErrorResponse::MALFORMED_AUTHORIZATION),
-        }
-        if self.authenticator.is_some() {
+        if let Some(authenticator) = &self.authenticator {
+            authenticator.authenticate(request.headers())?;
             state.mark_verified();
         }
         if let Some(name) = self.cross_site.unknown_host(request) {
@@ -205,10 +203,6 @@ impl Service {
             &format!("{host}:{port} - - [{day}/{month}/{year}:{time} +0000] \"{line}\" {status} {size}"),
         );
     }
-}
-
-fn request_line(request: &Request<Incoming>) -> String {
-    format!("{} {} {:?}", request.method(), request.uri(), request.version())
 }
 
 #[cfg(test)]

@@ -5,15 +5,15 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::Request;
 use hyper::body::{Body as _, Bytes, Incoming};
-use hyper::{HeaderMap, Request};
 use ironlance_config::HttpServer;
 use ironlance_core::log_level::Level;
 use tokio::time::timeout;
 
 use super::DaemonLog;
 use super::access::Access;
-use super::auth::{AuthOutcome, Authenticator};
+use super::auth::Authenticator;
 use super::connection::state::{ConnectionState, Phase};
 use super::cross_site::{CrossSiteCheck, MachineNames};
 use super::error_response::ErrorResponse;
@@ -36,6 +36,7 @@ pub(super) struct Service {
     pub(super) limits: HttpLimits,
     pub(super) log_reader: Rc<LogReader>,
     pub(super) outbox_reader: OutboxReader,
+    /// Without credentials everybody is let in.
     pub(super) authenticator: Option<Authenticator>,
     pub(super) cross_site: CrossSiteCheck,
     pub(super) response_budget: ResponseBudget,
@@ -93,11 +94,6 @@ impl Service {
             user: server.credentials.as_ref().map(|known| known.username.as_str().into()),
             logged_unknown_host: Cell::new(false),
         }
-    }
-
-    /// What the headers show of the client; a server without credentials lets everybody in.
-    pub(super) fn authenticate(&self, headers: &HeaderMap) -> AuthOutcome {
-        self.authenticator.as_ref().map_or(AuthOutcome::Granted, |known| known.authenticate(headers))
     }
 
     /// The client as the owner records it.

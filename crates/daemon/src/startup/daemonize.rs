@@ -58,10 +58,10 @@ pub(crate) fn daemonize(
         let name = python::repr(&folder.display().to_string());
         match chdir(folder) {
             Ok(()) => log(Level::Info, &format!("set current directory: {name}")),
-            Err(why) => log(
-                Level::Critical,
-                &format!("can't chdir into {name}: {}", python_error(why.raw_os_error(), &name)),
-            ),
+            Err(why) => {
+                let error = python_error(why.raw_os_error(), &name);
+                log(Level::Critical, &format!("can't chdir into {name}: {error}"));
+            }
         }
     }
     umask(Mode::from_raw_mode(mask));

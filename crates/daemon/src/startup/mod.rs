@@ -25,6 +25,7 @@ use std::cell::RefCell;
 
 use ironlance_config::{Config, Notes};
 use ironlance_core::log_level::Level;
+use nix::unistd::getuid;
 
 use crate::http::{self, BoundServer, DaemonLog};
 use crate::log::auto_logs;
@@ -64,7 +65,7 @@ pub(crate) fn start(config: Config, origin: StartOrigin) -> Result<Started, Stri
     let mut notes = config.notes.clone();
     match &settings.user {
         Some(user) => notes.infos.push(privileges::drop_privileges(user.uid)?),
-        None if privileges::is_root() => notes.criticals.push(privileges::RUNNING_AS_ROOT.into()),
+        None if getuid().is_root() => notes.criticals.push(privileges::RUNNING_AS_ROOT.into()),
         None => {}
     }
     let raised = limits::raise(settings.minfds, settings.minprocs);

@@ -1,7 +1,7 @@
 //! Changing from root to the user of `user=`: [`drop_privileges`] (`drop_privileges` and `set_uid_or_exit` of the
 //! original).
 
-use nix::unistd::{Gid, Uid, getuid, setgid, setgroups, setuid};
+use nix::unistd::{Gid, Uid, setgid, setgroups, setuid};
 
 use crate::child::identity::{Identity, UserSwitch};
 
@@ -9,11 +9,6 @@ use crate::child::identity::{Identity, UserSwitch};
 pub(crate) const RUNNING_AS_ROOT: &str = "Supervisor is running as root.  Privileges were not dropped because no user is \
      specified in the config file.  If you intend to run as root, you can set user=root in the config file to avoid \
      this message.";
-
-/// Whether [`RUNNING_AS_ROOT`] is to be logged if no user is configured.
-pub(crate) fn is_root() -> bool {
-    getuid().is_root()
-}
 
 /// Changes the user of this process. The info is for the log; the error is what the original prints after `Error: `.
 /// To be called while there is one thread.
@@ -35,6 +30,8 @@ fn switch_user(uid: u32, gid: u32, groups: &[u32]) -> Result<(), &'static str> {
 
 #[cfg(test)]
 mod tests {
+    use nix::unistd::getuid;
+
     use super::*;
 
     #[test]

@@ -129,8 +129,10 @@ pub fn spawn(options: &SpawnOptions<'_>, error_pipe: &ExecErrorPipe) -> Result<S
     };
     let prepared = PreparedExec {
         file: c_string(options.file)?,
-        argv: argument_array(options.argv)?,
-        environment: environment_array(options.environment)?,
+        argv: string_array(options.argv.iter().map(|word| [OsStr::new(word)]))?,
+        environment: string_array(
+            options.environment.iter().map(|(name, value)| [name, OsStr::new("="), value]),
+        )?,
         directory: options.directory.map(c_string).transpose()?,
         umask: options.umask,
         identity: options.identity,
@@ -147,30 +149,22 @@ pub fn spawn(options: &SpawnOptions<'_>, error_pipe: &ExecErrorPipe) -> Result<S
     })
 }
 
-fn argument_array(words: &[String]) -> Result<CStringArray, SpawnError> {
-    let mut text = Vec::new();
-    let starts: Result<Vec<_>, _> = words.iter().map(|word| push(&mut text, &[OsStr::new(word)])).collect();
-    Ok(CStringArray::new(text, &starts?))
-}
-
-fn environment_array(variables: &[(OsString, OsString)]) -> Result<CStringArray, SpawnError> {
-    let mut text = Vec::new();
-    let pushed = variables.iter().map(|(name, value)| push(&mut text, &[name, OsStr::new("="), value]));
-    let starts: Result<Vec<_>, _> = pushed.collect();
-    Ok(CStringArray::new(text, &starts?))
-}
-
-/// Appends the pieces of a string and a zero byte; gives the offset of the string.
-fn push(text: &mut Vec<u8>, pieces: &[&OsStr]) -> Result<usize, SpawnError> {
-    let start = text.len();
-    for piece in pieces {
-        if piece.as_bytes().contains(&0) {
-            return Err(SpawnError::NulByte(piece.to_string_lossy().into_owned()));
+/// An array of strings, each given in pieces.
+fn string_array<'a, const N: usize>(
+    strings: impl Iterator<Item = [&'a OsStr; N]>,
+) -> Result<CStringArray, SpawnError> {
+    let (mut text, mut starts) = (Vec::new(), Vec::new());
+    for pieces in strings {
+        starts.push(text.len());
+        for piece in pieces {
+            if piece.as_bytes().contains(&0) {
+                return Err(SpawnError::NulByte(piece.to_string_lossy().into_owned()));
+            }
+            text.extend_from_slice(piece.as_bytes());
         }
-        text.extend_from_slice(piece.as_bytes());
+        text.push(0);
     }
-    text.push(0);
-    Ok(start)
+    Ok(CStringArray::new(text, &starts))
 }
 
 fn c_string(path: &Path) -> Result<CString, SpawnError> {

@@ -12,40 +12,24 @@ pub(super) const MAX_CHARS: usize = 500;
 /// Tells a script whether the message is a warning.
 const TONE_HEADER: HeaderName = HeaderName::from_static("message-tone");
 
-/// The tone of a message.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Tone {
-    /// A success.
-    #[default]
-    Good,
-    /// A failure, or a partial one.
-    Warning,
-}
-
-impl Tone {
-    /// As it is called in the style sheet, in URLs and in responses to a script.
-    pub(super) const fn name(self) -> &'static str {
-        match self {
-            Self::Good => "good",
-            Self::Warning => "warn",
-        }
-    }
-}
+/// What the tone of a warning is called in the style sheet, in URLs and in responses to a script.
+const WARNING: &str = "warn";
 
 /// A message.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct FlashMessage {
     pub(super) words: String,
-    pub(super) tone: Tone,
+    /// It is about a failure, or a partial one.
+    is_warning: bool,
 }
 
 impl FlashMessage {
     pub(super) fn good(words: impl Into<String>) -> Self {
-        Self { words: words.into(), tone: Tone::Good }
+        Self { words: words.into(), is_warning: false }
     }
 
     pub(super) fn warning(words: impl Into<String>) -> Self {
-        Self { words: words.into(), tone: Tone::Warning }
+        Self { words: words.into(), is_warning: true }
     }
 
     /// The message in a query.
@@ -55,24 +39,23 @@ impl FlashMessage {
             return Self::warning(choice.language.messages().link_changes_nothing);
         }
         let words = fields.get("message").unwrap_or_default().chars().take(MAX_CHARS).collect();
-        let tone = match fields.get("tone") {
-            Some(tone) if tone == Tone::Warning.name() => Tone::Warning,
-            _ => Tone::Good,
-        };
-        Self { words, tone }
+        Self { words, is_warning: fields.get("tone") == Some(WARNING) }
+    }
+
+    /// The class of the style sheet.
+    pub(super) const fn tone(&self) -> &'static str {
+        if self.is_warning { WARNING } else { "good" }
     }
 
     /// The query fields for this message.
     pub(super) fn fields(&self) -> String {
         let words = encode(&self.words);
-        match self.tone {
-            Tone::Good => format!("message={words}"),
-            Tone::Warning => format!("message={words}&tone={}", Tone::Warning.name()),
-        }
+        let tone = if self.is_warning { format!("&tone={WARNING}") } else { String::new() };
+        format!("message={words}{tone}")
     }
 
     /// Adds the tone for a script.
     pub(super) fn add_tone_to(&self, headers: &mut HeaderMap) {
-        headers.insert(TONE_HEADER, HeaderValue::from_static(self.tone.name()));
+        headers.insert(TONE_HEADER, HeaderValue::from_static(self.tone()));
     }
 }

@@ -91,16 +91,20 @@ impl<'a> TailPage<'a> {
             Ok(text) => (text, FlashMessage::default()),
             Err(why) => (String::new(), FlashMessage::warning(why)),
         };
+        let mut others = Vec::new();
         let (shown, channel, label, base, source) = match query.source {
             LogSource::Process(name, channel) => {
                 let link = encode(name);
-                let label = match channel {
-                    OutputChannel::Stdout => (messages.log_of)(name),
-                    OutputChannel::Stderr => (messages.stderr_of)(name),
+                let (label, other_channel) = match channel {
+                    OutputChannel::Stdout => ((messages.log_of)(name), OutputChannel::Stderr.name()),
+                    OutputChannel::Stderr => ((messages.stderr_of)(name), OutputChannel::Stdout.name()),
                 };
-                let base = format!("tail.html?processname={link}&channel={}&limit=", channel.name());
+                let of = |channel| format!("tail.html?processname={link}&channel={channel}&limit=");
+                others.push((format!("{}{limit}{more}", of(other_channel)), other_channel.to_owned()));
+                let about = format!("program.html?processname={link}{more}");
+                others.push((about, messages.exit_title.to_owned()));
                 let source = format!("logtail/{link}/{}", channel.name());
-                (name.to_owned(), channel.name(), label, base, Some(source))
+                (name.to_owned(), channel.name(), label, of(channel.name()), Some(source))
             }
             LogSource::Main => {
                 let label = messages.main_log.to_owned();
@@ -110,23 +114,9 @@ impl<'a> TailPage<'a> {
                 (messages.no_name.to_owned(), "", messages.log.to_owned(), String::new(), None)
             }
         };
-        let mut others = Vec::new();
         if there && limit < MAX_BYTES {
-            others
-                .push((format!("{base}{}{more}", (limit * 4).min(MAX_BYTES)), messages.show_more.to_owned()));
-        }
-        if let LogSource::Process(name, channel) = query.source {
-            let link = encode(name);
-            let other_channel = match channel {
-                OutputChannel::Stdout => OutputChannel::Stderr,
-                OutputChannel::Stderr => OutputChannel::Stdout,
-            };
-            let other_channel = other_channel.name();
-            others.push((
-                format!("tail.html?processname={link}&channel={other_channel}&limit={limit}{more}"),
-                other_channel.to_owned(),
-            ));
-            others.push((format!("program.html?processname={link}{more}"), messages.exit_title.to_owned()));
+            let longer = format!("{base}{}{more}", (limit * 4).min(MAX_BYTES));
+            others.insert(0, (longer, messages.show_more.to_owned()));
         }
         let other_language = messages.other.0;
         Self {

@@ -67,6 +67,7 @@ use log_page::{LogQuery, LogSource, TailPage};
 use not_found::{NotFoundPage, path_to_root};
 use program::ProgramPage;
 use query::Fields;
+use snapshot::Fingerprints;
 use usage_sampler::{UsageByPid, UsageSampler};
 
 /// How long a page waits for CPU and memory figures; without them it shows none.
@@ -153,7 +154,7 @@ impl Pages {
         let clock = LocalClock::new();
         let token = self.token()?;
         let context = PageContext::new(choice, self.access, token, &clock, view.now, &usage);
-        let seen = snapshot::seen(&view);
+        let seen = Fingerprints::of(&view).sum();
         let (message, filter) = (FlashMessage::of(fields, choice), Filter::of(fields));
         Ok(Reply::html(&IndexPage::new(&context, &view, &message, &filter, seen)))
     }
@@ -173,7 +174,7 @@ impl Pages {
         let clock = LocalClock::new();
         let token = self.token()?;
         let context = PageContext::new(choice, self.access, token, &clock, view.now, &usage);
-        let seen = snapshot::seen(&view);
+        let seen = Fingerprints::of(&view).sum();
         let message = FlashMessage::of(fields, choice);
         Ok(Reply::html(&ProgramPage::new(&context, &view, program, user.as_deref(), &message, seen)))
     }

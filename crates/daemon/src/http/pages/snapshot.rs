@@ -87,8 +87,3 @@ fn print(hash: impl FnOnce(&mut DefaultHasher)) -> u64 {
     hash(&mut hasher);
     hasher.finish()
 }
-
-/// The hash that a page rendered from this view contains.
-pub(super) fn seen(view: &DaemonView) -> String {
-    Fingerprints::of(view).sum()
-}

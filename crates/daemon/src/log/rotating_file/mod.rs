@@ -176,13 +176,9 @@ impl RotatingFile {
     /// Appends what is taken without blocking. A file takes all, or fails as in [`RotatingFile::write`]. A stream with
     /// a slow reader may take a part; the caller tries the rest again, and nothing is lost.
     pub fn try_write(&mut self, data: &[u8]) -> TryWrite {
-        let stream = self.lost == 0
-            && self.ensure_open().is_ok()
-            && self.sink.as_ref().is_some_and(|sink| !sink.is_file());
-        if !stream {
-            return TryWrite::Done(self.write(data));
-        }
-        match self.sink.as_mut().map(|sink| sink.try_write(data)) {
+        let is_usable = self.lost == 0 && self.ensure_open().is_ok();
+        match self.sink.as_mut().filter(|sink| is_usable && !sink.is_file()).map(|sink| sink.try_write(data))
+        {
             Some(Ok(taken)) if taken < data.len() => TryWrite::WouldBlock { taken },
             Some(Ok(_)) => TryWrite::Done(LogWrite::All),
             Some(Err(PartialWrite { written, .. })) => TryWrite::Done(self.write(&data[written..])),
@@ -299,10 +295,10 @@ impl RotatingFile {
     /// Moves x.9 to x.10, …, x to x.1. Without backups nothing is moved; the file is truncated afterwards.
     fn move_backups(&self) -> io::Result<()> {
         for number in (1..self.highest_backup()).rev() {
-            rename_backup(&self.backup_path(number), &self.backup_path(number + 1))?;
+            rename_backup(&backup_path(&self.path, number), &backup_path(&self.path, number + 1))?;
         }
         if self.backups > 0 {
-            rename_backup(&self.path, &self.backup_path(1))?;
+            rename_backup(&self.path, &backup_path(&self.path, 1))?;
         }
         Ok(())
     }
@@ -313,12 +309,8 @@ impl RotatingFile {
         if self.backups <= MAX_BACKUPS_PROBED {
             return self.backups;
         }
-        let is_free = |number: &u32| fs::symlink_metadata(self.backup_path(*number)).is_err();
+        let is_free = |number: &u32| fs::symlink_metadata(backup_path(&self.path, *number)).is_err();
         (1..self.backups).find(is_free).unwrap_or(self.backups)
-    }
-
-    fn backup_path(&self, number: u32) -> PathBuf {
-        backup_path(&self.path, number)
     }
 }
 

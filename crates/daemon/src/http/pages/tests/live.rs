@@ -20,7 +20,7 @@ async fn next_update(stream: &mut Option<Box<dyn StreamBody>>) -> String {
 fn a_live_page_is_sent_what_changes_and_nothing_else() {
     run(async {
         let pages = TestPages::new(Access::Full);
-        let seen = snapshot::seen(&pages.view.borrow());
+        let seen = Fingerprints::of(&pages.view.borrow()).sum();
         let response = pages.get_with(&format!("/live?seen={seen}"), &HeaderMap::new()).await;
         assert_eq!(response.content_type, "text/event-stream");
         let Content::Stream(_, stream) = response.content else { panic!("it does not go on") };
