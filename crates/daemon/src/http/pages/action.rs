@@ -14,7 +14,7 @@ use ironlance_rpc::{Fault, FaultKind, Value};
 use tokio::sync::Semaphore;
 use tokio::task::spawn_local;
 
-use super::action_scope::{Action, ActionScope};
+use super::action_scope::{ActionScope, FormAction};
 use super::confirmation::ConfirmationPage;
 use super::context::PageContext;
 use super::csrf_token::CsrfToken;
@@ -141,7 +141,7 @@ impl ActionHandler {
         let Some(token) = token.filter(|token| token.matches(shown)) else {
             return Reply::plain(StatusCode::FORBIDDEN, messages.stale_token);
         };
-        let Some(action) = fields.get("do").and_then(Action::from_name) else {
+        let Some(action) = fields.get("do").and_then(FormAction::from_name) else {
             return Reply::plain(StatusCode::BAD_REQUEST, messages.not_understood);
         };
         let Some(target) = Target::of(&fields) else {
@@ -176,13 +176,13 @@ impl ActionHandler {
     }
 
     /// The scope to confirm if the action affects many processes.
-    async fn question<'a>(&self, action: Action, target: &'a Target) -> Option<ActionScope<'a>> {
+    async fn question<'a>(&self, action: FormAction, target: &'a Target) -> Option<ActionScope<'a>> {
         let group = match target {
             Target::Group(group) => Some(&**group),
             Target::All => None,
             Target::Process(_) => return None,
         };
-        if action == Action::Start {
+        if action == FormAction::Start {
             return None;
         }
         ActionScope::about(&self.owner.view().await?, group, action)
@@ -192,15 +192,15 @@ impl ActionHandler {
     async fn perform(
         &self,
         requester: &Requester,
-        action: Action,
+        action: FormAction,
         target: &Target,
         messages: &'static Messages,
     ) -> FlashMessage {
         let outcome = match action {
-            Action::Start => self.owner.call(requester, target.start()).await,
-            Action::Stop => self.owner.call(requester, target.stop(ReplyTiming::AtOnce)).await,
-            Action::Clear => self.clear(requester, target).await,
-            Action::Restart => match self.restart(requester, target).await {
+            FormAction::Start => self.owner.call(requester, target.start()).await,
+            FormAction::Stop => self.owner.call(requester, target.stop(ReplyTiming::AtOnce)).await,
+            FormAction::Clear => self.clear(requester, target).await,
+            FormAction::Restart => match self.restart(requester, target).await {
                 Ok(true) => Ok(Value::Bool(true)),
                 Ok(false) => return FlashMessage::warning(messages.too_many),
                 Err(fault) => Err(fault),
@@ -275,12 +275,12 @@ impl ActionHandler {
 }
 
 /// The message about an action on one target.
-fn message_for_one(action: Action, target: &Target, messages: &Messages) -> String {
+fn message_for_one(action: FormAction, target: &Target, messages: &Messages) -> String {
     let about = match action {
-        Action::Start => messages.starting,
-        Action::Stop => messages.stopping,
-        Action::Restart => messages.restarting,
-        Action::Clear => messages.cleared,
+        FormAction::Start => messages.starting,
+        FormAction::Stop => messages.stopping,
+        FormAction::Restart => messages.restarting,
+        FormAction::Clear => messages.cleared,
     };
     match target {
         Target::All => messages.restarting_many.to_owned(),
@@ -289,7 +289,7 @@ fn message_for_one(action: Action, target: &Target, messages: &Messages) -> Stri
 }
 
 /// The message about an action on several processes.
-fn message_for_many(action: Action, statuses: &[Value], messages: &Messages) -> FlashMessage {
+fn message_for_many(action: FormAction, statuses: &[Value], messages: &Messages) -> FlashMessage {
     let success = Value::Int(FaultKind::Success.code());
     let is_well = |status: &Value| status.member("status") == Some(&success);
     let well = statuses.iter().filter(|status| is_well(status)).count();
@@ -299,9 +299,9 @@ fn message_for_many(action: Action, statuses: &[Value], messages: &Messages) -> 
         .filter_map(|status| status.member("name").and_then(Value::as_str))
         .collect();
     let about = match action {
-        Action::Start => messages.starting_many,
-        Action::Stop => messages.stopping_many,
-        Action::Restart | Action::Clear => messages.cleared_many,
+        FormAction::Start => messages.starting_many,
+        FormAction::Stop => messages.stopping_many,
+        FormAction::Restart | FormAction::Clear => messages.cleared_many,
     };
     let message = about(well);
     if failed.is_empty() {

@@ -1,11 +1,11 @@
-//! What the buttons do: [`Action`], and the [`ActionScope`] that is confirmed if it affects many processes.
+//! What the buttons do: [`FormAction`], and the [`ActionScope`] that is confirmed if it affects many processes.
 
 use super::condition::is_up;
 use crate::view::{DaemonView, ProgramView};
 
-/// What a button does. All but a start need a confirmation if they affect many processes.
+/// What the button of a form does. All but a start need a confirmation if they affect many processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Action {
+pub(super) enum FormAction {
     Start,
     Stop,
     /// Stops what runs and starts all.
@@ -14,7 +14,7 @@ pub(super) enum Action {
     Clear,
 }
 
-impl Action {
+impl FormAction {
     /// Its value in forms.
     pub(super) const fn name(self) -> &'static str {
         match self {
@@ -42,14 +42,14 @@ pub(super) struct ActionScope<'a> {
 
 impl<'a> ActionScope<'a> {
     /// The processes affected; `None` if no confirmation is needed because it would affect at most one process.
-    pub(super) fn about(view: &DaemonView, group: Option<&'a str>, action: Action) -> Option<Self> {
+    pub(super) fn about(view: &DaemonView, group: Option<&'a str>, action: FormAction) -> Option<Self> {
         let is_member = |program: &&ProgramView| group.is_none_or(|group| program.namespec.group.0 == group);
         let members: Vec<_> = view.programs.iter().filter(is_member).collect();
         let is_meant = |program: &&&ProgramView| match action {
-            Action::Start => false,
-            Action::Stop => is_up(program.state),
-            Action::Restart => true,
-            Action::Clear => program.has_stdout || program.has_stderr,
+            FormAction::Start => false,
+            FormAction::Stop => is_up(program.state),
+            FormAction::Restart => true,
+            FormAction::Clear => program.has_stdout || program.has_stderr,
         };
         let (mut processes, mut listeners) = (0, 0);
         for program in members.iter().filter(is_meant) {

@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::action_scope::{Action, ActionScope};
+use super::action_scope::{ActionScope, FormAction};
 use super::context::PageContext;
 use super::flash_message::FlashMessage;
 
@@ -21,7 +21,7 @@ pub(super) struct ConfirmationPage<'a> {
 }
 
 impl<'a> ConfirmationPage<'a> {
-    pub(super) fn new(context: &'a PageContext<'a>, scope: ActionScope<'a>, action: Action) -> Self {
+    pub(super) fn new(context: &'a PageContext<'a>, scope: ActionScope<'a>, action: FormAction) -> Self {
         let messages = context.messages;
         Self {
             context,
@@ -29,10 +29,10 @@ impl<'a> ConfirmationPage<'a> {
             message: FlashMessage::default(),
             words: (messages.confirm)(action, scope),
             label: match action {
-                Action::Start => messages.start,
-                Action::Stop => messages.stop,
-                Action::Restart => messages.restart,
-                Action::Clear => messages.clear,
+                FormAction::Start => messages.start,
+                FormAction::Stop => messages.stop,
+                FormAction::Restart => messages.restart,
+                FormAction::Clear => messages.clear,
             },
             action: action.name(),
             group: scope.group,

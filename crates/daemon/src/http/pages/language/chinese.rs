@@ -7,7 +7,7 @@ use ironlance_core::listener::protocol::ListenerState;
 use ironlance_core::process::lifecycle::DaemonState;
 
 use super::Messages;
-use crate::http::pages::action_scope::{Action, ActionScope};
+use crate::http::pages::action_scope::{ActionScope, FormAction};
 
 pub(super) const CHINESE: Messages = Messages {
     tag: "zh",
@@ -220,7 +220,7 @@ fn exit_reason(words: &str) -> String {
 }
 
 /// 确认批量操作：the question before an action on many processes.
-fn confirm(action: Action, scope: ActionScope<'_>) -> String {
+fn confirm(action: FormAction, scope: ActionScope<'_>) -> String {
     let listeners = match scope.listeners {
         0 => String::new(),
         count => format!("（含 {count} 个监听器）"),
@@ -228,10 +228,10 @@ fn confirm(action: Action, scope: ActionScope<'_>) -> String {
     let of = scope.group.map(|group| format!("{group} 的 ")).unwrap_or_default();
     let processes = format!("{of}{} 个进程{listeners}", scope.processes);
     match action {
-        Action::Start => format!("确定启动 {processes}？"),
-        Action::Stop => format!("确定停止 {processes}？"),
-        Action::Restart => format!("确定重启 {processes}？"),
-        Action::Clear => format!("确定清空 {processes}的日志？"),
+        FormAction::Start => format!("确定启动 {processes}？"),
+        FormAction::Stop => format!("确定停止 {processes}？"),
+        FormAction::Restart => format!("确定重启 {processes}？"),
+        FormAction::Clear => format!("确定清空 {processes}的日志？"),
     }
 }
 

@@ -7,7 +7,7 @@ use ironlance_core::process::lifecycle::DaemonState;
 use ironlance_rpc::FaultKind;
 
 use super::Messages;
-use crate::http::pages::action_scope::{Action, ActionScope};
+use crate::http::pages::action_scope::{ActionScope, FormAction};
 
 pub(super) const ENGLISH: Messages = Messages {
     tag: "en",
@@ -183,12 +183,12 @@ pub(super) const ENGLISH: Messages = Messages {
 };
 
 /// The question before an action on many processes.
-fn confirm(action: Action, scope: ActionScope<'_>) -> String {
+fn confirm(action: FormAction, scope: ActionScope<'_>) -> String {
     let verb = match action {
-        Action::Start => "start",
-        Action::Stop => "stop",
-        Action::Restart => "restart",
-        Action::Clear => "clear the logs of",
+        FormAction::Start => "start",
+        FormAction::Stop => "stop",
+        FormAction::Restart => "restart",
+        FormAction::Clear => "clear the logs of",
     };
     let listeners = match scope.listeners {
         0 => String::new(),
@@ -206,8 +206,8 @@ mod tests {
     #[test]
     fn many_are_stopped_after_a_question() {
         let scope = ActionScope { group: None, processes: 197, listeners: 2 };
-        assert_eq!(confirm(Action::Stop, scope), "Really stop 197, with 2 listeners?");
+        assert_eq!(confirm(FormAction::Stop, scope), "Really stop 197, with 2 listeners?");
         let scope = ActionScope { group: Some("shop"), processes: 3, listeners: 0 };
-        assert_eq!(confirm(Action::Restart, scope), "Really restart 3 of shop?");
+        assert_eq!(confirm(FormAction::Restart, scope), "Really restart 3 of shop?");
     }
 }

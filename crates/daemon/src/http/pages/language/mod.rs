@@ -8,7 +8,7 @@ use ironlance_core::listener::problem::ListenerProblem;
 use ironlance_core::listener::protocol::ListenerState;
 use ironlance_core::process::lifecycle::DaemonState;
 
-use super::action_scope::{Action, ActionScope};
+use super::action_scope::{ActionScope, FormAction};
 use super::query::Fields;
 
 /// A language of the page.
@@ -139,7 +139,7 @@ pub(super) struct Messages {
     pub(super) start_all: &'static str,
     pub(super) stop_all: &'static str,
     pub(super) restart_all: &'static str,
-    pub(super) confirm: fn(Action, ActionScope<'_>) -> String,
+    pub(super) confirm: fn(FormAction, ActionScope<'_>) -> String,
     pub(super) press_again: &'static str,
     pub(super) cancel: &'static str,
     pub(super) running_of: fn(usize, usize) -> String,
