@@ -1,7 +1,6 @@
 //! What a route answers: [`Reply`], a response before it gets the headers that all responses have.
 
 use std::rc::Rc;
-use std::time::SystemTime;
 
 use hyper::header::{
     CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderValue, LAST_MODIFIED, SERVER, WWW_AUTHENTICATE,
@@ -19,16 +18,16 @@ pub(super) struct Reply {
     pub(super) status: StatusCode,
     pub(super) content_type: &'static str,
     pub(super) content: Content,
-    pub(super) modified: Option<SystemTime>,
     /// Headers of this response alone.
     pub(super) headers: HeaderMap,
 }
 
 impl Reply {
     pub(super) fn log_tail(tail: LogTail) -> Self {
-        let modified = tail.modified().ok();
-        let content = Content::Stream(Phase::LogTail, Box::new(tail));
-        Self { modified, ..Self::new("text/plain;charset=utf-8", content) }
+        let modified = tail.modified().ok().and_then(|when| httpdate::fmt_http_date(when).parse().ok());
+        let headers = HeaderMap::from_iter(modified.map(|when| (LAST_MODIFIED, when)));
+        let content = Content::Stream(Phase::LogTail, Box::new(tail).next());
+        Self { headers, ..Self::new("text/plain;charset=utf-8", content) }
     }
 
     pub(super) fn event_stream(events: Box<dyn StreamBody>) -> Self {
@@ -36,11 +35,11 @@ impl Reply {
             (CACHE_CONTROL, HeaderValue::from_static("no-store")),
             (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
         ]);
-        Self { headers, ..Self::new("text/event-stream", Content::Stream(Phase::EventStream, events)) }
+        Self { headers, ..Self::new("text/event-stream", Content::Stream(Phase::EventStream, events.next())) }
     }
 
     pub(super) fn new(content_type: &'static str, content: Content) -> Self {
-        Self { status: StatusCode::OK, content_type, content, modified: None, headers: HeaderMap::new() }
+        Self { status: StatusCode::OK, content_type, content, headers: HeaderMap::new() }
     }
 
     /// The whole response. If the request's body was not read to its end, the connection is closed after it.
@@ -50,7 +49,7 @@ impl Reply {
         body_unread: bool,
     ) -> Response<ResponseBody> {
         let is_stream = matches!(self.content, Content::Stream(..));
-        let mut response = Response::new(ResponseBody::new(self.content, state));
+        let mut response = Response::new(ResponseBody { content: self.content, state });
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
         headers.insert(SERVER, HeaderValue::from_static("ironlance"));
@@ -60,9 +59,6 @@ impl Reply {
             headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
         }
         headers.extend(self.headers);
-        if let Some(modified) = self.modified.and_then(|when| httpdate::fmt_http_date(when).parse().ok()) {
-            headers.insert(LAST_MODIFIED, modified);
-        }
         let is_unauthorized = self.status == StatusCode::UNAUTHORIZED;
         if is_unauthorized {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"default\""));

@@ -11,8 +11,7 @@ use std::task::{Context, Poll, ready};
 
 use hyper::body::{Body, Bytes, Frame, SizeHint};
 
-use super::connection::state::ConnectionState;
-use super::connection::state::Phase;
+use super::connection::state::{ConnectionState, Phase};
 use super::xml_response::{LogReader, StreamedXml};
 
 /// What a body consists of.
@@ -20,9 +19,9 @@ pub(super) enum Content {
     /// A complete body.
     Whole(Bytes),
     /// A complete body of known length that is read from log files while it is sent.
-    Xml(StreamedXml, Rc<LogReader>, Reserved),
+    Xml { next: NextChunk, left: u64, reader: Rc<LogReader>, _reserved: Reserved },
     /// A body without a known end, and the phase of its connection: a followed log, or server-sent events.
-    Stream(Phase, Box<dyn StreamBody>),
+    Stream(Phase, NextPiece),
 }
 
 /// A body without a known end, produced piece by piece.
@@ -56,8 +55,10 @@ impl ResponseBudget {
         reader: &Rc<LogReader>,
         most: usize,
     ) -> Option<Content> {
-        let weight = self.reserve(document.bytes_in_memory(), most)?;
-        Some(Content::Xml(document, Rc::clone(reader), weight))
+        let reserved = self.reserve(document.bytes_in_memory(), most)?;
+        let left = document.remaining();
+        let (next, reader) = (read_next(document, reader), Rc::clone(reader));
+        Some(Content::Xml { next, left, reader, _reserved: reserved })
     }
 
     fn reserve(&self, bytes: usize, most: usize) -> Option<Reserved> {
@@ -94,32 +95,12 @@ impl Drop for Reserved {
 
 /// The body of a response, for hyper.
 pub(super) struct ResponseBody {
-    source: Source,
-    state: Rc<ConnectionState>,
+    pub(super) content: Content,
+    pub(super) state: Rc<ConnectionState>,
 }
 
 /// The chunk that is being read, and the XML after it.
 type NextChunk = Pin<Box<dyn Future<Output = (io::Result<Bytes>, StreamedXml)>>>;
-
-enum Source {
-    Whole(Bytes),
-    Xml { next: NextChunk, left: u64, reader: Rc<LogReader>, _weight: Reserved },
-    Stream(NextPiece),
-}
-
-impl ResponseBody {
-    pub(super) fn new(content: Content, state: Rc<ConnectionState>) -> Self {
-        let source = match content {
-            Content::Whole(bytes) => Source::Whole(bytes),
-            Content::Xml(document, reader, weight) => {
-                let left = document.remaining();
-                Source::Xml { next: read_next(document, &reader), left, reader, _weight: weight }
-            }
-            Content::Stream(_, stream) => Source::Stream(stream.next()),
-        };
-        Self { source, state }
-    }
-}
 
 /// Reads the next chunk.
 fn read_next(mut document: StreamedXml, reader: &Rc<LogReader>) -> NextChunk {
@@ -143,19 +124,19 @@ impl Body for ResponseBody {
     type Error = io::Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        match &mut self.source {
-            Source::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
-            Source::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
-            Source::Xml { left: 0, .. } => Poll::Ready(None),
-            Source::Xml { next, left, reader, .. } => {
+        match &mut self.content {
+            Content::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Content::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Content::Xml { left: 0, .. } => Poll::Ready(None),
+            Content::Xml { next, left, reader, .. } => {
                 let (part, document) = ready!(next.as_mut().poll(cx));
                 *left = document.remaining();
                 *next = read_next(document, reader);
                 Poll::Ready(Some(part.map(Frame::data)))
             }
-            Source::Stream(next) => {
+            Content::Stream(_, next) => {
                 let Some((bytes, rest)) = ready!(next.as_mut().poll(cx)) else {
-                    self.source = Source::Whole(Bytes::new());
+                    self.content = Content::Whole(Bytes::new());
                     return Poll::Ready(None);
                 };
                 *next = rest.next();
@@ -165,18 +146,18 @@ impl Body for ResponseBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.source {
-            Source::Whole(bytes) => bytes.is_empty(),
-            Source::Xml { left, .. } => *left == 0,
-            Source::Stream(_) => false,
+        match &self.content {
+            Content::Whole(bytes) => bytes.is_empty(),
+            Content::Xml { left, .. } => *left == 0,
+            Content::Stream(..) => false,
         }
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.source {
-            Source::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Source::Xml { left, .. } => SizeHint::with_exact(*left),
-            Source::Stream(_) => SizeHint::default(),
+        match &self.content {
+            Content::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Content::Xml { left, .. } => SizeHint::with_exact(*left),
+            Content::Stream(..) => SizeHint::default(),
         }
     }
 }

@@ -132,7 +132,7 @@ impl Service {
         state.enter(match reply.content {
             _ if body_unread => Phase::Refused,
             Content::Stream(phase, _) => phase,
-            Content::Whole(_) | Content::Xml(..) => Phase::Responding,
+            Content::Whole(_) | Content::Xml { .. } => Phase::Responding,
         });
         if let Some(line) = line {
             self.trace_access(&line, peer, &reply);
@@ -189,7 +189,7 @@ impl Service {
             .map_or_else(|| ("localhost".to_owned(), 0), |peer| (peer.ip().to_string(), peer.port()));
         let size = match &reply.content {
             Content::Whole(bytes) => bytes.len() as u64,
-            Content::Xml(document, ..) => document.remaining(),
+            Content::Xml { left, .. } => *left,
             Content::Stream(..) => 0,
         };
         // "Mon, 23 Nov 2026 13:11:27 GMT" to "23/Nov/2026:13:11:27 +0000".

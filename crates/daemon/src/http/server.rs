@@ -21,8 +21,7 @@ use tokio::time::sleep;
 
 use super::DaemonLog;
 use super::connection::slots::{ConnectionSlot, ConnectionSlots};
-use super::connection::state::Phase;
-use super::connection::state::{CloseMode, ConnectionState};
+use super::connection::state::{CloseMode, ConnectionState, Phase};
 use super::connection::timed_stream::TimedStream;
 use super::error_response::ErrorResponse;
 use super::limits::HttpLimits;

@@ -8,8 +8,7 @@ use ironlance_core::log_level::Level;
 use tokio::sync::Notify;
 
 use super::eviction;
-use super::state::Phase;
-use super::state::{CloseMode, ConnectionState};
+use super::state::{CloseMode, ConnectionState, Phase};
 use crate::http::DaemonLog;
 use crate::http::limits::HttpLimits;
 

@@ -10,8 +10,7 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::state::ConnectionState;
-use super::state::Phase;
+use super::state::{ConnectionState, Phase};
 
 /// A stream whose reads and writes time out. Clones are the same stream.
 pub(in crate::http) struct TimedStream<S>(Rc<RefCell<Inner<S>>>);

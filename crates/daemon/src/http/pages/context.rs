@@ -22,8 +22,8 @@ pub(super) struct PageContext<'a> {
     /// The relative path from the browser's URL to the pages: empty, or some `../`.
     pub(super) root: String,
     access: Access,
-    /// The hidden fields of every form.
-    hidden_fields: String,
+    /// The hidden fields of every form: HTML of our own making, which contains no input.
+    pub(super) hidden_fields: String,
 }
 
 impl<'a> PageContext<'a> {
@@ -73,11 +73,6 @@ impl<'a> PageContext<'a> {
 
     pub(super) fn can_change(&self) -> bool {
         self.access == Access::Full
-    }
-
-    /// HTML of our own making: it contains no input.
-    pub(super) fn hidden_fields(&self) -> &str {
-        &self.hidden_fields
     }
 
     /// CPU and memory of a process, if they are known.

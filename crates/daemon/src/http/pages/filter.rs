@@ -15,7 +15,7 @@ const MAX_CHARS: usize = 100;
 /// A filter.
 #[derive(Debug, Default)]
 pub(super) struct Filter {
-    text: String,
+    pub(super) text: String,
     words: Vec<String>,
 }
 
@@ -25,10 +25,6 @@ impl Filter {
         let text: String = fields.get("filter").unwrap_or_default().trim().chars().take(MAX_CHARS).collect();
         let words = text.to_lowercase().split_whitespace().map(str::to_owned).collect();
         Self { text, words }
-    }
-
-    pub(super) fn text(&self) -> &str {
-        &self.text
     }
 
     pub(super) const fn is_active(&self) -> bool {

@@ -48,10 +48,12 @@ impl<'a> IndexPage<'a> {
             let headed = has_head(members);
             let place = if headed { RowPlace::InGroup } else { RowPlace::Single };
             let row = |program| {
-                ProgramRow::new(context, program, place).shown_if(filter.matches(program, context.messages))
+                let mut row = ProgramRow::new(context, program, place);
+                row.is_hidden = !filter.matches(program, context.messages);
+                row
             };
             let rows: Vec<ProgramRow<'_>> = members.iter().map(row).collect();
-            let hidden = rows.iter().all(ProgramRow::is_hidden);
+            let hidden = rows.iter().all(|row| row.is_hidden);
             Group { head: headed.then(|| GroupRow::new(context, members)), rows, hidden }
         });
         let groups: Vec<Group<'_>> = groups.collect();

@@ -42,7 +42,7 @@ impl Reply {
 
     /// Live updates, as server-sent events.
     pub(super) fn live(updates: Box<dyn StreamBody>) -> Self {
-        Self::page("text/event-stream", Content::Stream(Phase::EventStream, updates))
+        Self::page("text/event-stream", Content::Stream(Phase::EventStream, updates.next()))
     }
 
     /// Without caching.

@@ -55,7 +55,8 @@ pub(super) struct ProgramRow<'a> {
     limit: u32,
     /// `unexpected` if it exited so.
     end: &'static str,
-    is_hidden: bool,
+    /// Whether it is filtered out.
+    pub(super) is_hidden: bool,
 }
 
 struct Why {
@@ -91,15 +92,6 @@ impl<'a> ProgramRow<'a> {
             end: if has_failed(program) { UNEXPECTED } else { "" },
             is_hidden: false,
         }
-    }
-
-    /// The same row, shown or hidden.
-    pub(super) fn shown_if(self, shown: bool) -> Self {
-        Self { is_hidden: !shown, ..self }
-    }
-
-    pub(super) fn is_hidden(&self) -> bool {
-        self.is_hidden
     }
 }
 

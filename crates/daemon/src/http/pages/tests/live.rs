@@ -1,14 +1,13 @@
 //! Live updates: what an open page is sent.
 
 use super::*;
-use crate::http::response_body::StreamBody;
+use crate::http::response_body::NextPiece;
 
 /// The next part of a live page that says more than that we are there.
-async fn next_update(stream: &mut Option<Box<dyn StreamBody>>) -> String {
+async fn next_update(stream: &mut NextPiece) -> String {
     loop {
-        let next = stream.take().unwrap().next().await;
-        let (part, rest) = next.expect("the stream has ended");
-        *stream = Some(rest);
+        let (part, rest) = (&mut *stream).await.expect("the stream has ended");
+        *stream = rest.next();
         let part = String::from_utf8(part.to_vec()).unwrap();
         if part.contains("event:") {
             return part;
@@ -23,8 +22,7 @@ fn a_live_page_is_sent_what_changes_and_nothing_else() {
         let seen = Fingerprints::of(&pages.view.borrow()).sum();
         let response = pages.get_with(&format!("/live?seen={seen}"), &HeaderMap::new()).await;
         assert_eq!(response.content_type, "text/event-stream");
-        let Content::Stream(_, stream) = response.content else { panic!("it does not go on") };
-        let mut stream = Some(stream);
+        let Content::Stream(_, mut stream) = response.content else { panic!("it does not go on") };
         let first = next_update(&mut stream).await;
         assert!(first.starts_with("event: gauges\ndata: [") && !first.contains("swap"), "{first}");
         {
@@ -52,8 +50,7 @@ fn a_page_that_shows_something_old_is_told_to_look_again() {
     run(async {
         let pages = TestPages::new(Access::Full);
         let response = pages.get_with("/live?seen=0", &HeaderMap::new()).await;
-        let Content::Stream(_, stream) = response.content else { panic!("it does not go on") };
-        let mut stream = Some(stream);
+        let Content::Stream(_, mut stream) = response.content else { panic!("it does not go on") };
         assert!(next_update(&mut stream).await.starts_with("event: layout\n"));
     });
 }
