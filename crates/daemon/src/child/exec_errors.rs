@@ -7,40 +7,9 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::pipe::{PipeFlags, fcntl_setpipe_size, pipe_with};
-use thiserror::Error;
 
-/// The steps between fork and exec that can fail.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-pub enum SetupStep {
-    /// dup2 to stdin, stdout and stderr.
-    Descriptors = 1,
-    /// setgroups, setgid, setuid.
-    User = 2,
-    /// chdir.
-    Directory = 3,
-    /// execve.
-    Exec = 4,
-}
-
-impl SetupStep {
-    const ALL: [Self; 4] = [Self::Descriptors, Self::User, Self::Directory, Self::Exec];
-}
-
-/// Why a child did not execute its program.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{message}")]
-pub struct ExecError {
-    /// The step that failed.
-    pub step: SetupStep,
-    /// The errno; 0 where no system call has failed.
-    pub errno: i32,
-    /// The original's words, such as `couldn't exec /x: ENOENT`, cut at [`MAX_MESSAGE`].
-    message: String,
-}
-
-/// Length of a record's header in bytes: pid, errno, length of the message (2 bytes), step.
-pub(super) const HEADER_LENGTH: usize = 11;
+/// Length of a record's header in bytes: pid, length of the message.
+pub(super) const HEADER_LENGTH: usize = 6;
 /// The longest message in bytes. A record is far below PIPE_BUF, so it is written as a whole.
 pub(super) const MAX_MESSAGE: usize = 500;
 /// The size of the pipe in bytes: errors of two thousand children that fail while the owner is busy.
@@ -59,7 +28,7 @@ pub struct ExecErrorPipe {
 #[derive(Debug, Default)]
 struct Received {
     partial: Vec<u8>,
-    errors: HashMap<u32, ExecError>,
+    errors: HashMap<u32, String>,
 }
 
 impl ExecErrorPipe {
@@ -71,8 +40,9 @@ impl ExecErrorPipe {
         Ok(Self { reader, writer, received: RefCell::default() })
     }
 
-    /// The error of the child with this pid. To be called for every child that is reaped, as pids are reused.
-    pub fn take(&self, pid: u32) -> Option<ExecError> {
+    /// Why the child with this pid did not execute its program, in the original's words, such as
+    /// `couldn't exec /x: ENOENT`, cut at [`MAX_MESSAGE`]. To be called for every child that is reaped, as pids are reused.
+    pub fn take(&self, pid: u32) -> Option<String> {
         self.drain();
         self.received.borrow_mut().errors.remove(&pid)
     }
@@ -95,12 +65,10 @@ impl Received {
     fn feed(&mut self, bytes: &[u8]) {
         self.partial.extend_from_slice(bytes);
         let mut place = 0;
-        while let Some((pid, failure, length)) = decode(&self.partial[place..]) {
+        while let Some((pid, message, length)) = decode(&self.partial[place..]) {
             place += length;
-            if self.errors.len() < MAX_UNCLAIMED
-                && let Some(failure) = failure
-            {
-                self.errors.insert(pid, failure);
+            if self.errors.len() < MAX_UNCLAIMED {
+                self.errors.insert(pid, message);
             }
         }
         self.partial.drain(..place);
@@ -108,36 +76,22 @@ impl Received {
 }
 
 /// Writes a record to `out` and gives its length. Called between fork and exec: allocates no memory.
-pub(super) fn encode(
-    pid: u32,
-    step: SetupStep,
-    errno: i32,
-    words: &[u8],
-    out: &mut [u8; HEADER_LENGTH + MAX_MESSAGE],
-) -> usize {
+pub(super) fn encode(pid: u32, words: &[u8], out: &mut [u8; HEADER_LENGTH + MAX_MESSAGE]) -> usize {
     let words = &words[..words.len().min(MAX_MESSAGE)];
     out[..4].copy_from_slice(&pid.to_ne_bytes());
-    out[4..8].copy_from_slice(&errno.to_ne_bytes());
-    #[expect(clippy::cast_possible_truncation, reason = "at most MOST_WORDS")]
-    out[8..10].copy_from_slice(&(words.len() as u16).to_ne_bytes());
-    out[10] = step as u8;
+    #[expect(clippy::cast_possible_truncation, reason = "at most MAX_MESSAGE")]
+    out[4..HEADER_LENGTH].copy_from_slice(&(words.len() as u16).to_ne_bytes());
     out[HEADER_LENGTH..HEADER_LENGTH + words.len()].copy_from_slice(words);
     HEADER_LENGTH + words.len()
 }
 
 /// The first record of `bytes` and its length, if it is complete.
-fn decode(bytes: &[u8]) -> Option<(u32, Option<ExecError>, usize)> {
+fn decode(bytes: &[u8]) -> Option<(u32, String, usize)> {
     let (pid, rest) = bytes.split_first_chunk::<4>()?;
-    let (errno, rest) = rest.split_first_chunk::<4>()?;
     let (length, rest) = rest.split_first_chunk::<2>()?;
-    let (step, rest) = rest.split_first()?;
     let words = rest.get(..usize::from(u16::from_ne_bytes(*length)))?;
-    let failure = SetupStep::ALL.into_iter().find(|known| *known as u8 == *step).map(|step| ExecError {
-        step,
-        errno: i32::from_ne_bytes(*errno),
-        message: String::from_utf8_lossy(words).into_owned(),
-    });
-    Some((u32::from_ne_bytes(*pid), failure, HEADER_LENGTH + words.len()))
+    let message = String::from_utf8_lossy(words).into_owned();
+    Some((u32::from_ne_bytes(*pid), message, HEADER_LENGTH + words.len()))
 }
 
 #[cfg(test)]
@@ -151,13 +105,11 @@ mod tests {
         let error_pipe = ExecErrorPipe::new().unwrap();
         for pid in [7, 8] {
             let mut buffer = [0; HEADER_LENGTH + MAX_MESSAGE];
-            let length = encode(pid, SetupStep::Exec, 2, b"couldn't exec /x: ENOENT", &mut buffer);
+            let length = encode(pid, b"couldn't exec /x: ENOENT", &mut buffer);
             rustix::io::write(error_pipe.writer(), &buffer[..length]).unwrap();
         }
         assert_eq!(error_pipe.take(9), None);
-        let failure = error_pipe.take(7).unwrap();
-        assert_eq!((failure.step, failure.errno), (SetupStep::Exec, 2));
-        assert_eq!(failure.to_string(), "couldn't exec /x: ENOENT");
+        assert_eq!(error_pipe.take(7).unwrap(), "couldn't exec /x: ENOENT");
         assert_eq!(error_pipe.take(7), None);
         assert!(error_pipe.take(8).is_some());
     }
@@ -179,13 +131,13 @@ mod tests {
             let mut stream = Vec::new();
             for (pid, words) in (1_u32..).zip(&words) {
                 let mut buffer = [0; HEADER_LENGTH + MAX_MESSAGE];
-                let length = encode(pid, SetupStep::User, 1, words.as_bytes(), &mut buffer);
+                let length = encode(pid, words.as_bytes(), &mut buffer);
                 stream.extend_from_slice(&buffer[..length]);
             }
             let mut received = Received::default();
             stream.chunks(cut).for_each(|piece| received.feed(piece));
             for (pid, words) in (1_u32..).zip(&words) {
-                prop_assert_eq!(&received.errors[&pid].message, words);
+                prop_assert_eq!(&received.errors[&pid], words);
             }
             prop_assert!(received.partial.is_empty());
         }

@@ -21,7 +21,7 @@ use nix::libc;
 use nix::sys::signal::{SigSet, SigmaskHow, pthread_sigmask};
 use nix::unistd::{ForkResult, Pid, fork, setpgid};
 
-use super::exec_errors::{HEADER_LENGTH, MAX_MESSAGE, SetupStep, encode};
+use super::exec_errors::{HEADER_LENGTH, MAX_MESSAGE, encode};
 use super::identity::{Identity, UserSwitch};
 
 /// The exit status of a child that did not reach execve, as in the original.
@@ -106,6 +106,19 @@ pub(crate) fn fork_daemon() -> io::Result<Option<u32>> {
         ForkResult::Child => Ok(None),
         ForkResult::Parent { child } => Ok(Some(child.as_raw().unsigned_abs())),
     }
+}
+
+/// The steps between fork and exec that can fail.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum SetupStep {
+    /// dup2 to stdin, stdout and stderr.
+    Descriptors,
+    /// setgroups, setgid, setuid.
+    User,
+    /// chdir.
+    Directory,
+    /// execve.
+    Exec,
 }
 
 /// The failed step.
@@ -231,7 +244,7 @@ fn report_failure(prepared: &PreparedExec<'_>, failed: &FailedStep) {
     push_reason(prepared, failed, &mut line);
     let mut buffer = [0; HEADER_LENGTH + MAX_MESSAGE];
     let words = &line.bytes[prefix..line.length];
-    let length = encode(Pid::this().as_raw().unsigned_abs(), failed.step, failed.errno, words, &mut buffer);
+    let length = encode(Pid::this().as_raw().unsigned_abs(), words, &mut buffer);
     // There is no other way to report anything.
     let _ = rustix::io::write(prepared.error_pipe, &buffer[..length]);
     line.push(b"\nsupervisor: child process was not spawned\n");

@@ -19,7 +19,7 @@
 //! The last row is for containers: a link to /dev/stdout that `chown -R` has given away with the folder of the logs.
 
 use std::ffi::OsStr;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
@@ -75,6 +75,13 @@ pub(crate) fn fs_uid() -> u32 {
 pub(crate) fn open_to_read(path: &Path) -> io::Result<File> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
     open(path, flags, Mode::empty()).map(File::from)
+}
+
+/// Opens a regular file to read it. Other files have no offsets, and a FIFO could block.
+pub(crate) fn open_regular(path: &Path) -> io::Result<(File, Metadata)> {
+    let file = open_to_read(path)?;
+    let metadata = file.metadata()?;
+    if metadata.is_file() { Ok((file, metadata)) } else { Err(io::ErrorKind::InvalidInput.into()) }
 }
 
 /// Follows link after link; `us` is the uid with which we open files.

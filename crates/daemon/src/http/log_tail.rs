@@ -77,8 +77,8 @@ struct TailReader {
 
 impl TailReader {
     fn open(path: &Path) -> io::Result<Self> {
-        let file = plain_file(path)?;
-        let at = file.metadata()?.len().saturating_sub(INITIAL_BYTES);
+        let (file, metadata) = safe_open::open_regular(path)?;
+        let at = metadata.len().saturating_sub(INITIAL_BYTES);
         Ok(Self { path: path.to_owned(), file, at })
     }
 
@@ -93,7 +93,7 @@ impl TailReader {
         }
         // The old file is read to its end before the new one is opened.
         if fs::metadata(&self.path).is_ok_and(|there| !is_same_file(&here, &there))
-            && let Ok(file) = plain_file(&self.path)
+            && let Ok((file, _)) = safe_open::open_regular(&self.path)
         {
             self.file = file;
             self.at = 0;
@@ -113,11 +113,6 @@ impl TailReader {
             Ok(0) | Err(_) => TailOutcome::Nothing,
         }
     }
-}
-
-fn plain_file(path: &Path) -> io::Result<File> {
-    let file = safe_open::open_to_read(path)?;
-    if file.metadata()?.is_file() { Ok(file) } else { Err(io::ErrorKind::InvalidInput.into()) }
 }
 
 fn is_same_file(one: &Metadata, other: &Metadata) -> bool {

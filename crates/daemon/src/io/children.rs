@@ -40,6 +40,6 @@ impl Children for KernelChildren {
     }
 
     fn exec_error(&mut self, pid: u32) -> Option<String> {
-        self.0.take(pid).map(|error| error.to_string())
+        self.0.take(pid)
     }
 }

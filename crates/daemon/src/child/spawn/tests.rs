@@ -56,7 +56,7 @@ fn run(options: &SpawnOptions<'_>) -> Ended {
     let stdout = all(&child.stdout);
     let stderr = child.stderr.as_ref().map(all).unwrap_or_default();
     let status = reap(child.pid);
-    let failure = error_pipe.take(child.pid).map(|failure| failure.to_string());
+    let failure = error_pipe.take(child.pid);
     Ended { pid: child.pid, stdout, stderr, status, failure }
 }
 

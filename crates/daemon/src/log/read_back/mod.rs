@@ -87,7 +87,8 @@ pub struct TailRange {
 /// `BAD_ARGUMENTS` for a length with a negative offset, or a negative length; `FAILED` for what is not a readable
 /// regular file.
 pub fn read_file(path: &Path, offset: i64, length: i64) -> Result<FileRange, FaultKind> {
-    let (file, size) = open(path).map_err(|_| FaultKind::Failed)?;
+    let (file, metadata) = safe_open::open_regular(path).map_err(|_| FaultKind::Failed)?;
+    let size = metadata.len();
     let (start, wanted) = match (u64::try_from(offset), u64::try_from(length)) {
         (Ok(start), Ok(0)) => (start, u64::MAX),
         (Ok(start), Ok(length)) => (start, length),
@@ -103,9 +104,8 @@ pub fn tail_file(path: &Path, offset: i64, length: i64) -> TailRange {
 }
 
 fn tail(path: &Path, offset: i64, length: i64) -> io::Result<TailRange> {
-    let (file, size) = open(path)?;
-    let whole = size;
-    let size = i64::try_from(size).unwrap_or(i64::MAX);
+    let (file, metadata) = safe_open::open_regular(path)?;
+    let size = i64::try_from(metadata.len()).unwrap_or(i64::MAX);
     let (mut offset, mut length) = (offset, length);
     let mut overflow = false;
     if size > offset.saturating_add(length) {
@@ -120,19 +120,9 @@ fn tail(path: &Path, offset: i64, length: i64) -> io::Result<TailRange> {
     }
     let end = match (u64::try_from(offset), u64::try_from(length)) {
         (_, Err(_) | Ok(0)) => None,
-        (start, Ok(length)) => Some(excerpt(file, whole, start.unwrap_or(0), length)),
+        (start, Ok(length)) => Some(excerpt(file, metadata.len(), start.unwrap_or(0), length)),
     };
     Ok(TailRange { range: end, offset: size, overflow })
-}
-
-/// Opens a regular file and gives its size. Other files have no offsets, and a FIFO could block.
-fn open(path: &Path) -> io::Result<(File, u64)> {
-    let file = safe_open::open_to_read(path)?;
-    let metadata = file.metadata()?;
-    if !metadata.is_file() {
-        return Err(io::ErrorKind::InvalidInput.into());
-    }
-    Ok((file, metadata.len()))
 }
 
 fn excerpt(file: File, size: u64, start: u64, length: u64) -> FileRange {
