@@ -147,7 +147,7 @@ impl Service {
             state.mark_verified();
         }
         if let Some(name) = self.cross_site.unknown_host(request) {
-            return Err(self.refuse_unknown_host(name));
+            return Err(self.refuse_unknown_host(&name));
         }
         String::from_utf8(url_encoding::decode_lossy(request.uri().path()))
             .map_err(|_| ErrorResponse::PATH_NOT_UTF8)

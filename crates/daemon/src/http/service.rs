@@ -107,7 +107,7 @@ impl Service {
     }
 
     /// The refusal of a request for a host name that an attacker may have pointed at us. The first one is logged.
-    pub(super) fn refuse_unknown_host(&self, name: String) -> ErrorResponse {
+    pub(super) fn refuse_unknown_host(&self, name: &str) -> ErrorResponse {
         let section = &self.section;
         if !self.logged_unknown_host.replace(true) {
             let line = format!(
@@ -116,7 +116,7 @@ impl Service {
             );
             self.daemon_log.log(Level::Warn, &line);
         }
-        ErrorResponse::unknown_host(&name, section)
+        ErrorResponse::unknown_host(name, section)
     }
 
     /// Reads a body of at most `most` bytes.
