@@ -150,6 +150,18 @@ impl Daemon {
         self.ask(&format!("supervisor.{method}"), params)
     }
 
+    /// Writes to the stdin of a process.
+    pub fn write_stdin(&self, namespec: &str, text: &str) -> anyhow::Result<()> {
+        let answer = self.call("sendProcessStdin", &[namespec.into(), text.into()])?;
+        answer.map(drop).map_err(|fault| anyhow!("{namespec}: {fault}"))
+    }
+
+    /// Has it send a REMOTE_COMMUNICATION event.
+    pub fn send_remote_event(&self, kind: &str, data: &str) -> anyhow::Result<()> {
+        let answer = self.call("sendRemoteCommEvent", &[kind.into(), data.into()])?;
+        answer.map(drop).map_err(|fault| anyhow!("{kind}: {fault}"))
+    }
+
     /// The struct of a listener process in `ironlance.getListeners`.
     pub fn listener(&self, process: &str) -> anyhow::Result<XmlValue> {
         let all = self.ask("ironlance.getListeners", &[])?.map_err(|fault| anyhow!("{fault:?}"))?;
@@ -203,14 +215,6 @@ impl Daemon {
             until(&format!("{namespec} to begin"), TIMEOUT, || Ok((command(pid) != mine).then_some(())))?;
         }
         Ok(pid)
-    }
-
-    /// Waits until the field of `getProcessInfo` says this.
-    pub fn wait_info(&self, namespec: &str, field: &str, value: &XmlValue) -> anyhow::Result<()> {
-        until(&format!("{field} of {namespec} to be {value}"), TIMEOUT, || {
-            Ok((self.info(namespec, field)? == *value).then_some(()))
-        })
-        .with_context(|| self.log())
     }
 
     /// Sends a signal to a running process of supervisord; gives its pid.

@@ -2,7 +2,6 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::io::{BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -82,61 +81,32 @@ struct SharedState {
 /// The server; it ends with the value.
 pub struct FakeSupervisor {
     url: String,
+    socket: PathBuf,
     shared: Arc<Mutex<SharedState>>,
     over: Arc<AtomicBool>,
-    wake: Door,
-}
-
-enum Door {
-    Unix(PathBuf),
-    Tcp(std::net::SocketAddr),
 }
 
 impl FakeSupervisor {
     /// On a unix socket in the test directory.
     pub fn start(dir: &TestDir) -> anyhow::Result<Self> {
-        let path = (0..).map(|n| dir.path(&format!("fake{n}.sock"))).find(|path| !path.exists());
-        let path = path.context("cannot name a socket")?;
+        let socket = (0..).map(|n| dir.path(&format!("fake{n}.sock"))).find(|path| !path.exists());
+        let socket = socket.context("cannot name a socket")?;
         let listener =
-            UnixListener::bind(&path).with_context(|| format!("cannot listen on {}", path.display()))?;
-        let server = Self::new(format!("unix://{}", path.display()), Door::Unix(path));
-        server.serve(move || listener.accept().map(|(stream, _)| stream), UnixStream::try_clone);
-        Ok(server)
-    }
-
-    /// On a TCP port of this host.
-    pub fn start_tcp() -> anyhow::Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").context("cannot listen")?;
-        let address = listener.local_addr().context("cannot tell the port")?;
-        let server = Self::new(format!("http://{address}"), Door::Tcp(address));
-        server.serve(move || listener.accept().map(|(stream, _)| stream), TcpStream::try_clone);
-        Ok(server)
-    }
-
-    fn new(url: String, wake: Door) -> Self {
-        Self { url, shared: Arc::default(), over: Arc::default(), wake }
-    }
-
-    fn serve<S: Read + Write + Send + 'static>(
-        &self,
-        accept: impl Fn() -> std::io::Result<S> + Send + 'static,
-        twin: fn(&S) -> std::io::Result<S>,
-    ) {
-        let (shared, over) = (Arc::clone(&self.shared), Arc::clone(&self.over));
+            UnixListener::bind(&socket).with_context(|| format!("cannot listen on {}", socket.display()))?;
+        let url = format!("unix://{}", socket.display());
+        let server = Self { url, socket, shared: Arc::default(), over: Arc::default() };
+        let (shared, over) = (Arc::clone(&server.shared), Arc::clone(&server.over));
         thread::spawn(move || {
-            while let Ok(stream) = accept() {
+            while let Ok((stream, _)) = listener.accept() {
                 if over.load(Ordering::Relaxed) {
                     return;
                 }
                 let shared = Arc::clone(&shared);
-                thread::spawn(move || {
-                    if let Ok(writer) = twin(&stream) {
-                        // The client has hung up: nobody is left to be told.
-                        let _ = converse(&shared, stream, writer);
-                    }
-                });
+                // It fails when the client has hung up, which is the client's affair.
+                thread::spawn(move || drop(converse(&shared, &stream)));
             }
         });
+        Ok(server)
     }
 
     /// For `SUPERVISOR_SERVER_URL`.
@@ -189,11 +159,8 @@ impl FakeSupervisor {
 impl Drop for FakeSupervisor {
     fn drop(&mut self) {
         self.over.store(true, Ordering::Relaxed);
-        // The knock makes accept() return; when it does not get through, nobody listens any more.
-        let _ = match &self.wake {
-            Door::Unix(path) => UnixStream::connect(path).map(drop),
-            Door::Tcp(address) => TcpStream::connect(address).map(drop),
-        };
+        // A connection makes accept() return.
+        let _ = UnixStream::connect(&self.socket);
     }
 }
 
@@ -209,7 +176,7 @@ fn describe(params: &[XmlValue]) -> String {
     params.iter().map(text).collect::<Vec<_>>().join(", ")
 }
 
-fn converse(shared: &Mutex<SharedState>, stream: impl Read, mut writer: impl Write) -> anyhow::Result<()> {
+fn converse(shared: &Mutex<SharedState>, mut stream: &UnixStream) -> anyhow::Result<()> {
     let mut reader = BufReader::new(stream);
     while let Some((head, body)) = xmlrpc::read_http(&mut reader)? {
         let (method, params) = xmlrpc::parse_request(&String::from_utf8_lossy(&body))?;
@@ -226,10 +193,9 @@ fn converse(shared: &Mutex<SharedState>, stream: impl Read, mut writer: impl Wri
         let body = xmlrpc::response(&answer);
         let length = body.len();
         write!(
-            writer,
+            stream,
             "HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nContent-Length: {length}\r\n\r\n{body}"
         )?;
-        writer.flush()?;
     }
     Ok(())
 }

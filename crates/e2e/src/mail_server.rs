@@ -22,7 +22,6 @@ pub struct FakeMailServerOptions {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Tls {
-    Offered,
     Required,
     Implicit,
 }
@@ -42,14 +41,8 @@ impl FakeMailServerOptions {
         self
     }
 
-    /// Offers STARTTLS, with a certificate of the test directory's authority for `localhost` and `127.0.0.1`.
-    #[must_use]
-    pub fn starttls(mut self) -> Self {
-        self.tls = Some(Tls::Offered);
-        self
-    }
-
-    /// Takes no mail before STARTTLS.
+    /// Takes no mail before STARTTLS. The certificate is of the test directory's authority, for `localhost` and
+    /// `127.0.0.1`.
     #[must_use]
     pub fn require_starttls(mut self) -> Self {
         self.tls = Some(Tls::Required);
@@ -107,7 +100,6 @@ impl FakeMailServer {
             let Certificate { certificate, key, .. } = Certificate::of(dir)?;
             command.arg("--certificate").arg(certificate).arg(key);
             match tls {
-                Tls::Offered => {}
                 Tls::Required => drop(command.arg("--require-tls")),
                 Tls::Implicit => drop(command.arg("--implicit")),
             }

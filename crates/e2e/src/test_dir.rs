@@ -85,6 +85,11 @@ impl TestDir {
         Ok(command)
     }
 
+    /// A command of ours by its name, as by [`Self::command`].
+    pub fn ours(&self, name: &str) -> anyhow::Result<Command> {
+        self.command(Implementation::Ours.path(name)?, Implementation::Ours)
+    }
+
     /// The processes of the test directory that are alive, by their ids.
     pub fn processes(&self) -> Vec<Pid> {
         let mark = format!("{MARK}={}", self.folder().display());

@@ -186,7 +186,7 @@ fn listeners_that_are_unwell_are_marked() {
     fixture.daemon.wait_state("mute", "RUNNING").unwrap();
     fixture.daemon.wait_state("well", "RUNNING").unwrap();
     let send = |fixture: &CtlFixture, data: &str| {
-        fixture.daemon.call("sendRemoteCommEvent", &["t".into(), data.into()]).unwrap().unwrap();
+        fixture.daemon.send_remote_event("t", data).unwrap();
         well.wait(data, |event| event.body.ends_with(data)).unwrap();
     };
     // RecordedEvent is not answered yet: the listener is READY again when its next line says so.

@@ -19,7 +19,7 @@ fn victim() -> CtlFixture {
 }
 
 fn hail(fixture: &CtlFixture, data: &str) {
-    fixture.daemon.call("sendRemoteCommEvent", &["hail".into(), data.into()]).unwrap().unwrap();
+    fixture.daemon.send_remote_event("hail", data).unwrap();
 }
 
 /// `events` beside the test, as soon as it hears; the arguments must let REMOTE_COMMUNICATION through.

@@ -1,7 +1,5 @@
 //! `tail -f`, `maintail -f` and `fg` of supervisorctl in a pipe: what comes, when it comes, and how it ends.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
 use std::fs::{self, File};
 use std::process::{Child, ExitStatus, Stdio};
 
@@ -57,11 +55,6 @@ impl Drop for Follower {
     }
 }
 
-fn say(daemon: &Daemon, words: &str) -> anyhow::Result<()> {
-    daemon.call("sendProcessStdin", &["cat".into(), words.into()])?.unwrap();
-    Ok(())
-}
-
 fn note_file(scenario: &mut Scenario, name: &str) -> anyhow::Result<()> {
     let bytes = fs::read(scenario.dir.path(name))?;
     for line in shown(&bytes, scenario.dir.folder()) {
@@ -79,7 +72,7 @@ fn a_log_is_followed_through_its_rotation() {
         let daemon = scenario.start(CAT)?;
         daemon.wait_state("cat", "RUNNING")?;
         daemon.wait_file("err.log", "to stderr")?;
-        say(&daemon, "before é\n")?;
+        daemon.write_stdin("cat", "before é\n")?;
         daemon.wait_file("cat.log", "before")?;
         let stdout = Follower::start(scenario, &["tail", "-f", "cat"], "stdout.out")?;
         let stderr = Follower::start(scenario, &["tail", "-f", "err", "stderr"], "stderr.out")?;
@@ -89,7 +82,7 @@ fn a_log_is_followed_through_its_rotation() {
         let mut whole = "==> Press Ctrl-C to exit <==\nbefore é\n".to_owned();
         for number in 0..9 {
             let line = format!("{number} {}\n", "x".repeat(500));
-            say(&daemon, &line)?;
+            daemon.write_stdin("cat", &line)?;
             whole.push_str(&line);
             if scenario.daemon == Implementation::Ours {
                 stdout.wait(&daemon, &line)?;
@@ -98,7 +91,7 @@ fn a_log_is_followed_through_its_rotation() {
                 daemon.wait_log(&line)?;
             }
         }
-        say(&daemon, "the end\n")?;
+        daemon.write_stdin("cat", "the end\n")?;
         stdout.wait(&daemon, "the end\n")?;
         scenario.note(stdout.interrupt()?);
         scenario.note(stderr.interrupt()?);
@@ -120,7 +113,7 @@ fn following_ends_with_the_daemon_and_with_what_is_not_there() {
             "{CAT}[inet_http_server]\nport=127.0.0.1:{port}\nusername=me\npassword=secret\n"
         ))?;
         daemon.wait_state("cat", "RUNNING")?;
-        say(&daemon, "hello\n")?;
+        daemon.write_stdin("cat", "hello\n")?;
         daemon.wait_file("cat.log", "hello")?;
         for line in [
             "tail -f none",
@@ -191,7 +184,7 @@ fn nobody_reads_on() {
         format!("{}{}{CAT}{programs}", ironlance_e2e::daemon::BASE, ironlance_e2e::differential::SECTION);
     let daemon = Daemon::start_on(&dir, Implementation::Ours, &config, &[]).unwrap();
     daemon.wait_state("cat", "RUNNING").unwrap();
-    say(&daemon, &"line\n".repeat(300)).unwrap();
+    daemon.write_stdin("cat", &"line\n".repeat(300)).unwrap();
     daemon.wait_file("cat.log", "line").unwrap();
     for line in ["status", "tail -f cat", "maintail -f", "avail", "help", "fg cat", "events"] {
         let mut command = supervisorctl(&dir, Implementation::Ours, &["-c", "supervisord.conf"]).unwrap();
@@ -204,7 +197,7 @@ fn nobody_reads_on() {
             .unwrap();
         drop(child.stdout.take());
         let ended = until(&format!("the end of {line}"), TIMEOUT, || {
-            say(&daemon, "more\n")?;
+            daemon.write_stdin("cat", "more\n")?;
             // An event, too.
             let _ = daemon.call("startProcess", &["p1".into()])?;
             let _ = daemon.call("stopProcess", &["p1".into()])?;
@@ -225,7 +218,7 @@ fn the_foreground_in_a_pipe() {
     compare_ctl_matrix(|scenario| {
         let daemon = scenario.start(CAT)?;
         daemon.wait_state("cat", "RUNNING")?;
-        say(&daemon, "before\n")?;
+        daemon.write_stdin("cat", "before\n")?;
         daemon.wait_file("cat.log", "before\n")?;
         let mut fg = Follower::start_with(scenario, &["fg", "cat"], "fg.out", Stdio::piped())?;
         fg.wait(&daemon, "before\n")?;

@@ -306,9 +306,7 @@ fn interrupt(
 fn a_log_is_followed_until_it_is_interrupted() {
     compare_ctl_matrix(|scenario| {
         let daemon = start(scenario)?;
-        let say = |words: &str| {
-            daemon.call("sendProcessStdin", &["cat".into(), words.into()]).map(|answer| answer.unwrap())
-        };
+        let say = |words: &str| daemon.write_stdin("cat", words);
         let prompted = |terminal: &mut PseudoTerminal, limit| terminal.shows_within(PROMPT, limit);
         say("before é\n")?;
         daemon.wait_file("cat.log", "before")?;

@@ -121,9 +121,7 @@ fn supervisorctl_follows_a_log() {
             &[],
         )?;
         daemon.wait_state("cat", "RUNNING")?;
-        let say = |words: &str| {
-            daemon.call("sendProcessStdin", &["cat".into(), words.into()]).map(|answer| answer.unwrap())
-        };
+        let say = |words: &str| daemon.write_stdin("cat", words);
         say("before é\n")?;
         daemon.wait_file("cat.log", "before")?;
         let mut command = scenario

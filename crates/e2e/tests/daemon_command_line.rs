@@ -206,8 +206,7 @@ Ok(text.strip_suffix("\n").and_then(|pid| pid.parse::<i64>().ok()))
 #[test]
 fn the_name_of_a_link_or_the_first_argument_says_who_it_is() {
     let dir = TestDir::new().unwrap();
-    let mut command =
-        dir.command(Implementation::Ours.path("ironlance").unwrap(), Implementation::Ours).unwrap();
+    let mut command = dir.ours("ironlance").unwrap();
     command.args(["supervisord", "-v"]);
     let output = run_command(command).unwrap();
     assert_eq!(String::from_utf8_lossy(&output.stdout), "4.3.0\n");

@@ -20,13 +20,6 @@ fn header(event: &RecordedEvent) -> String {
     event.header.replace(&format!("len:{len}"), &format!("len:{} and the pid", len - pid.len()))
 }
 
-fn remote(daemon: &Daemon, kind: &str, data: &str) -> anyhow::Result<()> {
-    daemon
-        .call("sendRemoteCommEvent", &[kind.into(), data.into()])?
-        .map(drop)
-        .map_err(|fault| anyhow::anyhow!("{fault}"))
-}
-
 fn is_remote(event: &RecordedEvent, kind: &str) -> bool {
     event.body.starts_with(&format!("type:{kind}\n"))
 }
@@ -41,10 +34,10 @@ fn a_listener_of_everything_gets_everything_byte_for_byte() {
             recorder.section("recorder", "EVENT")
         ))?;
         daemon.wait_state("recorder", "RUNNING")?;
-        remote(&daemon, "first", "the first event of ours: Malmö €")?;
+        daemon.send_remote_event("first", "the first event of ours: Malmö €")?;
         recorder.wait("of ours", |event| is_remote(event, "first"))?;
         daemon.call("startProcess", &["one".into()])?.unwrap();
-        daemon.call("sendProcessStdin", &["one".into(), "go\n".into()])?.unwrap();
+        daemon.write_stdin("one", "go\n")?;
         recorder.wait_all("of both channels", |events| {
             events.iter().filter(|event| event.name().starts_with("PROCESS_LOG_")).count() == 2
         })?;
@@ -52,7 +45,7 @@ fn a_listener_of_everything_gets_everything_byte_for_byte() {
         recorder.wait("of the stop", |event| event.name() == "PROCESS_STATE_STOPPED")?;
         daemon.call("removeProcessGroup", &["one".into()])?.unwrap();
         daemon.call("addProcessGroup", &["one".into()])?.unwrap();
-        remote(&daemon, "last", "")?;
+        daemon.send_remote_event("last", "")?;
         let events = recorder.wait("of the end", |event| is_remote(event, "last"))?;
         let about = |event: &&RecordedEvent| !event.name().starts_with("TICK") && event.body_token("processname") != Some("recorder");
         // A tick may come in between, so the serials are looked at only for being in order.
@@ -98,7 +91,7 @@ fn output_becomes_events_whatever_bytes_it_has() {
         daemon.wait_state("recorder", "RUNNING")?;
         for (at, name) in ["umlaut", "broken", "half", "nul", "quoted", "tagged"].iter().enumerate() {
             daemon.wait_state(name, "RUNNING")?;
-            daemon.call("sendProcessStdin", &[(*name).into(), "go\n".into()])?.unwrap();
+            daemon.write_stdin(name, "go\n")?;
             let events = recorder.wait_all("of the output", |events| events.len() > at)?;
             note_whole(scenario, name, &events[at..]);
         }
@@ -140,7 +133,7 @@ fn what_stands_between_the_tokens_is_captured() {
             ("bytes", 1, "", ""),
         ] {
             daemon.wait_state(name, "RUNNING")?;
-            daemon.call("sendProcessStdin", &[name.into(), "go\n".into()])?.unwrap();
+            daemon.write_stdin(name, "go\n")?;
             let events = recorder.wait_all("of what was captured", |events| events.len() >= seen + count)?;
             note_whole(scenario, name, &events[seen..]);
             seen += count;
@@ -161,7 +154,7 @@ fn remote_events_keep_type_and_data() {
         daemon.wait_state("recorder", "RUNNING")?;
         for (kind, data) in [("kind", "data"), ("", ""), ("a b", "x\ny\n"), ("ö", "€😀"), ("k:v", " \t ")]
         {
-            remote(&daemon, kind, data)?;
+            daemon.send_remote_event(kind, data)?;
         }
         let events = recorder.wait_all("number 5", |events| events.len() == 5)?;
         note_whole(scenario, "events", &events);
@@ -177,9 +170,9 @@ fn a_refused_event_comes_again() {
         let recorder = Recorder::new(&scenario.dir, "refusing", "FAIL FAIL OK")?;
         let daemon = scenario.daemon(&recorder.section("recorder", "REMOTE_COMMUNICATION"))?;
         daemon.wait_state("recorder", "RUNNING")?;
-        remote(&daemon, "one", "1")?;
+        daemon.send_remote_event("one", "1")?;
         let events = recorder.wait_all("three times", |events| events.len() == 3)?;
-        remote(&daemon, "two", "2")?;
+        daemon.send_remote_event("two", "2")?;
         let all = recorder.wait("after it", |event| is_remote(event, "two"))?;
         note_whole(scenario, "events", events.iter().chain(all.last()));
         scenario.note_log(&daemon, &["recorder"]);
@@ -202,8 +195,8 @@ fn an_event_outlives_the_listener_that_died_of_it() {
             .replace("\nevents", "'\nevents");
         let daemon = scenario.daemon(&section)?;
         daemon.wait_state("recorder", "RUNNING")?;
-        remote(&daemon, "one", "1")?;
-        remote(&daemon, "two", "2")?;
+        daemon.send_remote_event("one", "1")?;
+        daemon.send_remote_event("two", "2")?;
         let events = recorder.wait("after it", |event| is_remote(event, "two"))?;
         note_whole(scenario, "events", &events);
         Ok(())
@@ -225,7 +218,7 @@ fn an_event_goes_to_one_member_of_each_pool() {
             daemon.wait_state(name, "RUNNING")?;
         }
         for number in 0..10 {
-            remote(&daemon, "n", &number.to_string())?;
+            daemon.send_remote_event("n", &number.to_string())?;
         }
         let of_pool = pool.wait_all("number 10", |events| events.len() == 10)?;
         let of_single = single.wait_all("number 10", |events| {
@@ -259,10 +252,10 @@ fn a_full_buffer_drops_the_oldest_and_says_so() {
             recorder.section("recorder", "REMOTE_COMMUNICATION").replace("buffer_size=1000", "buffer_size=2");
         let daemon = scenario.daemon(&section)?;
         daemon.wait_state("recorder", "RUNNING")?;
-        remote(&daemon, "n", "0")?;
+        daemon.send_remote_event("n", "0")?;
         recorder.wait("number 0", |event| is_remote(event, "n"))?;
         for number in 1..=4 {
-            remote(&daemon, "n", &number.to_string())?;
+            daemon.send_remote_event("n", &number.to_string())?;
         }
         daemon.wait_log("discarding event 2")?;
         scenario.note_all("log", daemon.log_lines().into_iter().filter(|line| line.contains("event")));
@@ -277,13 +270,13 @@ fn a_stopped_listener_is_stopped_and_its_events_wait() {
         let recorder = Recorder::new(&scenario.dir, "resting", "")?;
         let daemon = scenario.daemon(&recorder.section("recorder", "REMOTE_COMMUNICATION"))?;
         daemon.wait_state("recorder", "RUNNING")?;
-        remote(&daemon, "n", "0")?;
+        daemon.send_remote_event("n", "0")?;
         recorder.wait("number 0", |event| is_remote(event, "n"))?;
         // A stop in the midst of an event would bring it again.
         daemon.wait_log("recorder: event was processed")?;
         scenario.note_call(&daemon, "stopProcess", &["recorder".into()])?;
-        remote(&daemon, "n", "1")?;
-        remote(&daemon, "n", "2")?;
+        daemon.send_remote_event("n", "1")?;
+        daemon.send_remote_event("n", "2")?;
         scenario.note_call(&daemon, "startProcess", &["recorder".into()])?;
         let events = recorder.wait_all("number 2", |events| events.len() == 3)?;
         note_whole(scenario, "events", &events);
@@ -351,7 +344,7 @@ fn output_of_any_length_becomes_events_without_a_gap() {
         let daemon = scenario.daemon(&format!("[supervisord]\nloglevel=info\n{listener}{program}"))?;
         daemon.wait_state("recorder", "RUNNING")?;
         daemon.wait_state("long", "RUNNING")?;
-        daemon.call("sendProcessStdin", &["long".into(), "go\n".into()])?.unwrap();
+        daemon.write_stdin("long", "go\n")?;
         let text = |events: &[RecordedEvent]| events.iter().filter_map(|event| event.body.split_once('\n')).map(|(_, data)| data).collect::<String>();
         let events = recorder.wait_all("of the last line", |events| text(events).ends_with("199999\n"))?;
         let expected: String = (100_000..200_000).map(|number| format!("{number}\n")).collect();
@@ -368,8 +361,8 @@ fn two_types_that_meet_in_one_event_bring_it_once() {
     let section = recorder.section("recorder", "EVENT, REMOTE_COMMUNICATION,remote_communication");
     let daemon = Daemon::start(&dir, Implementation::Ours, &section).unwrap();
     daemon.wait_state("recorder", "RUNNING").unwrap();
-    remote(&daemon, "n", "1").unwrap();
-    remote(&daemon, "n", "2").unwrap();
+    daemon.send_remote_event("n", "1").unwrap();
+    daemon.send_remote_event("n", "2").unwrap();
     let events = recorder.wait("number 2", |event| event.body == "type:n\n2").unwrap();
     let mine: Vec<_> = events.iter().filter(|event| event.name() == "REMOTE_COMMUNICATION").collect();
     // The original sends each event for each of the two types.
@@ -382,7 +375,7 @@ fn a_pool_that_is_removed_and_added_listens_again() {
         let recorder = Recorder::new(&scenario.dir, "pool", "")?;
         let daemon = scenario.daemon(&recorder.section("pool", "REMOTE_COMMUNICATION"))?;
         daemon.wait_state("pool", "RUNNING")?;
-        remote(&daemon, "n", "1")?;
+        daemon.send_remote_event("n", "1")?;
         recorder.wait("number 1", |event| event.body == "type:n\n1")?;
         scenario.note_call(&daemon, "removeProcessGroup", &["pool".into()])?;
         scenario.note_call(&daemon, "stopProcess", &["pool".into()])?;
@@ -390,7 +383,7 @@ fn a_pool_that_is_removed_and_added_listens_again() {
         // What comes here is lost in the original, and waits in ours.
         scenario.note_call(&daemon, "addProcessGroup", &["pool".into()])?;
         daemon.wait_state("pool", "RUNNING")?;
-        remote(&daemon, "n", "2")?;
+        daemon.send_remote_event("n", "2")?;
         let events = recorder.wait("number 2", |event| event.body == "type:n\n2")?;
         note_whole(scenario, "events", &events);
         Ok(())

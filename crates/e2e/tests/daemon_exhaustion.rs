@@ -54,7 +54,7 @@ fn a_full_disk_blocks_no_child_and_the_loss_is_said() {
     daemon.wait_state("cat", "RUNNING").unwrap();
     let line = "x".repeat(32 * 1024 - 1) + "\n";
     for _ in 0..16 {
-        daemon.call("sendProcessStdin", &["cat".into(), line.as_str().into()]).unwrap().unwrap();
+        daemon.write_stdin("cat", &line).unwrap();
     }
     until("a word of the loss", TIMEOUT, || {
         Ok(daemon.log_lines().iter().any(|line| line.contains("cat.log")).then_some(()))
@@ -63,7 +63,7 @@ fn a_full_disk_blocks_no_child_and_the_loss_is_said() {
     // There is room again: what comes now is written, and the sum of what was lost is said.
     fs::write(dir.path("small/cat.log"), "").unwrap();
     until("a line after the loss", TIMEOUT, || {
-        daemon.call("sendProcessStdin", &["cat".into(), "after\n".into()])?.unwrap();
+        daemon.write_stdin("cat", "after\n")?;
         Ok(daemon.file("small/cat.log").contains("after\n").then_some(()))
     })
     .unwrap();
@@ -95,7 +95,7 @@ fn a_main_log_on_a_full_disk_stops_nothing() {
     daemon.wait_state("cat", "RUNNING").unwrap();
     let line = "x".repeat(32 * 1024 - 1) + "\n";
     for _ in 0..16 {
-        daemon.call("sendProcessStdin", &["cat".into(), line.as_str().into()]).unwrap().unwrap();
+        daemon.write_stdin("cat", &line).unwrap();
     }
     let pid = daemon.hit("cat", Signal::KILL).unwrap();
     until("a restart", TIMEOUT, || Ok((![0, pid].contains(&daemon.pid_of("cat")?)).then_some(()))).unwrap();
@@ -107,7 +107,7 @@ fn a_log_folder_that_is_removed_does_no_harm() {
     fs::create_dir(dir.path("logs")).unwrap();
     let daemon = Daemon::start(&dir, Implementation::Ours, "[program:cat]\ncommand=cat\nstartsecs=0\nstdout_logfile={dir}/logs/cat.log\nstdout_logfile_maxbytes=20\nstderr_logfile=NONE\n").unwrap();
     daemon.wait_state("cat", "RUNNING").unwrap();
-    let say = |words: &str| daemon.call("sendProcessStdin", &["cat".into(), words.into()]).unwrap().unwrap();
+    let say = |words: &str| daemon.write_stdin("cat", words).unwrap();
     say("one\n");
     daemon.wait_file("logs/cat.log", "one\n").unwrap();
     fs::remove_dir_all(dir.path("logs")).unwrap();

@@ -29,7 +29,7 @@ fn reformed(dir: &TestDir, name: &str, first: &str) -> (Recorder, String) {
 }
 
 fn remote(daemon: &Daemon, data: &str) {
-    daemon.call("sendRemoteCommEvent", &["n".into(), data.into()]).unwrap().unwrap();
+    daemon.send_remote_event("n", data).unwrap();
 }
 
 fn data(events: &[RecordedEvent]) -> Vec<String> {

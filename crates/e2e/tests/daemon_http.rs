@@ -126,7 +126,7 @@ fn a_log_is_streamed_as_it_grows() {
     compare_daemons(|scenario| {
         let daemon = scenario.daemon("[program:cat]\ncommand=cat\nstartsecs=0\nstdout_logfile={dir}/cat.log\nstderr_logfile={dir}/cat.err\n")?;
         daemon.wait_state("cat", "RUNNING")?;
-        let say = |words: &str| daemon.call("sendProcessStdin", &["cat".into(), words.into()]).map(|answer| answer.unwrap());
+        let say = |words: &str| daemon.write_stdin("cat", words);
         say("before\n")?;
         daemon.wait_file("cat.log", "before")?;
             let mut stream = daemon.connect()?;

@@ -61,7 +61,7 @@ fn rotation_goes_by_the_write_that_crosses_the_limit() {
             let mark = format!("{step}\n");
             let text = if length == 1 { "\n".to_owned() } else { "x".repeat(length - mark.len()) + &mark };
             let before = sizes(&daemon, "cat.log");
-            daemon.call("sendProcessStdin", &["cat".into(), text.as_str().into()])?.unwrap();
+            daemon.write_stdin("cat", &text)?;
             // A rotation is several steps: it is over when nothing changes any more.
             until("the write", Duration::from_secs(10), || {
                 let seen = sizes(&daemon, "cat.log");
@@ -158,9 +158,7 @@ fn usr2_reopens_what_was_renamed() {
         let daemon =
             scenario.daemon("[program:cat]\ncommand=cat\nstartsecs=0\nstdout_logfile={dir}/cat.log\n")?;
         daemon.wait_state("cat", "RUNNING")?;
-        let say = |words: &str| {
-            daemon.call("sendProcessStdin", &["cat".into(), words.into()]).map(|answer| answer.unwrap())
-        };
+        let say = |words: &str| daemon.write_stdin("cat", words);
         say("one\n")?;
         daemon.wait_file("cat.log", "one\n")?;
         fs::rename(scenario.dir.path("cat.log"), scenario.dir.path("cat.old"))?;
@@ -208,7 +206,7 @@ fn cleared_logs_are_empty_and_go_on() {
     compare_daemons(|scenario| {
         let daemon = scenario.daemon("[program:cat]\ncommand=cat\nstartsecs=0\nstdout_logfile={dir}/cat.log\nstdout_logfile_maxbytes=10\nstderr_logfile={dir}/cat.err\n[program:off]\ncommand=cat\nautostart=false\nstdout_logfile={dir}/off.log\n")?;
         daemon.wait_state("cat", "RUNNING")?;
-        let say = |words: &str| daemon.call("sendProcessStdin", &["cat".into(), words.into()]).map(|answer| answer.unwrap());
+        let say = |words: &str| daemon.write_stdin("cat", words);
         say("12345678\n")?;
         daemon.wait_file("cat.log", "12345678\n")?;
         say("abcdefg\n")?;
@@ -240,7 +238,7 @@ fn output_is_shown_in_the_main_log_at_debug() {
         let daemon = scenario.daemon("[program:a]\ncommand=sh -c 'read go; printf \"one\\ntwo \\303\\266 \\210\\n\"; read go; echo plain; exec sleep 1000'\nstartsecs=0\nstdout_logfile=NONE\n")?;
         daemon.wait_state("a", "RUNNING")?;
         for wait in ["Undecodable", "plain"] {
-            daemon.call("sendProcessStdin", &["a".into(), "go\n".into()])?.unwrap();
+            daemon.write_stdin("a", "go\n")?;
             daemon.wait_log(wait)?;
         }
         let log = daemon.log();
@@ -259,7 +257,7 @@ fn the_last_words_come_before_the_end_and_that_before_the_signal_of_it() {
             "[program:p]\ncommand=sh -c 'read go; echo last words; exit 3'\nstartsecs=0\nautorestart=false\n",
         )?;
         daemon.wait_state("p", "RUNNING")?;
-        daemon.call("sendProcessStdin", &["p".into(), "go\n".into()])?.unwrap();
+        daemon.write_stdin("p", "go\n")?;
         daemon.wait_state("p", "EXITED")?;
         daemon.wait_log("indicating a child quit")?;
         let log = daemon.log();
@@ -278,7 +276,7 @@ fn the_main_log_is_rotated() {
         daemon.wait_state("cat", "RUNNING")?;
         for step in 0..40 {
             let words = format!("{} {step} is on the way\n", "x".repeat(150));
-            daemon.call("sendProcessStdin", &["cat".into(), words.as_str().into()])?.unwrap();
+            daemon.write_stdin("cat", &words)?;
             until("the words", Duration::from_secs(10), || {
                 let logs = ["supervisord.log", "supervisord.log.1"].map(|name| daemon.file(name)).concat();
                 Ok(logs.contains(&words).then_some(()))

@@ -564,8 +564,7 @@ fn a_refused_reload_is_told_in_plain_words_by_supervisorctl() {
     let daemon = Daemon::start(&dir, Implementation::Ours, "[program:a]\ncommand=sleep 1000\n").unwrap();
     let pid = daemon.wait_state("a", "RUNNING").unwrap();
     write_config(&dir, &BASE.replace("{dir}/s.sock", "{dir}/gone/s.sock")).unwrap();
-    let mut command =
-        dir.command(Implementation::Ours.path("supervisorctl").unwrap(), Implementation::Ours).unwrap();
+    let mut command = dir.ours("supervisorctl").unwrap();
     let door = format!("[supervisorctl]\nserverurl=unix://{}\n", dir.path("s.sock").display());
     let asking = dir.write("ctl.conf", &door).unwrap();
     command.arg("-c").arg(asking).arg("reload");

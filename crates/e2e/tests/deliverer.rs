@@ -78,8 +78,7 @@ impl DelivererFixture {
 }
 
 fn crashmail(dir: &TestDir, args: &[&str]) -> Command {
-    let mut command =
-        dir.command(Implementation::Ours.path("crashmail").unwrap(), Implementation::Ours).unwrap();
+    let mut command = dir.ours("crashmail").unwrap();
     command.args(["-m", "ops@example.com"]).args(args).env("SUPERVISOR_SERVER_URL", "unix:///nowhere");
     command
 }
@@ -238,8 +237,7 @@ fn a_stop_by_hand_waits_for_the_mail_in_hand() {
     mailer.wait(1).unwrap();
     listener.kill().unwrap();
     let stop = |seconds: &str| {
-        let mut command =
-            dir.command(Implementation::Ours.path("ironlance").unwrap(), Implementation::Ours).unwrap();
+        let mut command = dir.ours("ironlance").unwrap();
         command.args(["outbox", "stop", "--wait", seconds]).stdout(Stdio::piped());
         command
     };

@@ -8,7 +8,7 @@ use ironlance_e2e::{Ctl, Daemon, Implementation, RecordedEvent, Recorder, TIMEOU
 use rustix::process::Signal;
 
 fn remote(daemon: &Daemon, data: &str) {
-    daemon.call("sendRemoteCommEvent", &["n".into(), data.into()]).unwrap().unwrap();
+    daemon.send_remote_event("n", data).unwrap();
 }
 
 fn data(events: &[RecordedEvent]) -> Vec<String> {

@@ -86,11 +86,6 @@ fn ours(sections: &str) -> (TestDir, Daemon) {
     (dir, daemon)
 }
 
-fn send_event(daemon: &Daemon, data: &str) -> anyhow::Result<()> {
-    let sent = daemon.call("sendRemoteCommEvent", &["test".into(), data.into()])?;
-    sent.map(drop).map_err(|fault| anyhow::anyhow!("{fault}"))
-}
-
 #[test]
 fn a_life_and_a_death_are_told_with_the_reason() {
     let (_scene, daemon) = ours("[program:cat]\ncommand=cat\nautostart=false\n");
@@ -156,13 +151,13 @@ fn output_is_told_to_those_who_ask_for_it() {
     let mut usual = Watcher::begin(&daemon, "").unwrap();
     for name in ["quiet", "loud"] {
         daemon.wait_state(name, "RUNNING").unwrap();
-        daemon.call("sendProcessStdin", &[name.into(), "<é>\n".into()]).unwrap().unwrap();
+        daemon.write_stdin(name, "<é>\n").unwrap();
     }
     let (event, data) = output.message().unwrap();
     assert_eq!((event.as_str(), &data["process"]), ("PROCESS_LOG_STDOUT", &Value::from("loud")));
     assert!(data["body"].as_str().unwrap().ends_with(" channel:stdout\n<é>\n"), "{data}");
     assert_eq!(all.wait("PROCESS_LOG_STDOUT", "loud").unwrap(), data);
-    send_event(&daemon, "last").unwrap();
+    daemon.send_remote_event("test", "last").unwrap();
     while usual.message().unwrap().0 != "REMOTE_COMMUNICATION" {}
     let before = usual.text;
     assert_eq!(before, "");
@@ -208,7 +203,7 @@ fn who_does_not_read_is_told_and_cut_and_holds_nobody_up() {
     let mut other = Watcher::begin(&daemon, "").unwrap();
     let data = "x".repeat(200 * 1024);
     for _ in 0..20 {
-        send_event(&daemon, &data).unwrap();
+        daemon.send_remote_event("test", &data).unwrap();
         let (event, message) = other.message().unwrap();
         assert_eq!(event, "REMOTE_COMMUNICATION");
         assert_eq!(message["body"].as_str().unwrap().len(), data.len() + "type:test\n".len());
@@ -219,7 +214,7 @@ fn who_does_not_read_is_told_and_cut_and_holds_nobody_up() {
     // A burst of small ones is no such thing.
     let mut patient = Watcher::begin(&daemon, "").unwrap();
     for number in 0..500 {
-        send_event(&daemon, &number.to_string()).unwrap();
+        daemon.send_remote_event("test", &number.to_string()).unwrap();
     }
     for number in 0..500 {
         let (_, message) = patient.message().unwrap();
@@ -236,7 +231,7 @@ fn fifty_can_watch_and_go() {
     };
     let before = open();
     let mut watchers: Vec<Watcher> = (0..50).map(|_| Watcher::begin(&daemon, "").unwrap()).collect();
-    send_event(&daemon, "to all").unwrap();
+    daemon.send_remote_event("test", "to all").unwrap();
     for watcher in &mut watchers {
         assert_eq!(watcher.message().unwrap().1["body"], "type:test\nto all");
     }
@@ -293,7 +288,7 @@ fn watching_changes_nothing_for_listeners() {
     daemon.wait_state("ear", "RUNNING").unwrap();
     for _ in 0..3 {
         daemon.call("startProcess", &["cat".into()]).unwrap().unwrap();
-        send_event(&daemon, "between").unwrap();
+        daemon.send_remote_event("test", "between").unwrap();
         daemon.hit("cat", Signal::KILL).unwrap();
         watcher.wait("PROCESS_STATE_EXITED", "cat").unwrap();
     }

@@ -48,7 +48,7 @@ fn while_six_read_a_log_of_20_megabytes_the_daemon_answers_and_delivers_and_stay
     }
     // None of them reads, so none of them has its answer before this.
     daemon.call("getState", &[]).unwrap().unwrap();
-    daemon.call("sendRemoteCommEvent", &["a".into(), "while they read".into()]).unwrap().unwrap();
+    daemon.send_remote_event("a", "while they read").unwrap();
     recorder.wait("of ours", |event| event.body.contains("while they read")).unwrap();
     let mut lengths = Vec::new();
     for reader in &mut readers {

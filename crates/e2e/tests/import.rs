@@ -74,8 +74,7 @@ files=conf.d/*.conf
 ";
 
 fn import(dir: &TestDir, args: &[&str]) -> Output {
-    let mut command =
-        dir.command(Implementation::Ours.path("ironlance").unwrap(), Implementation::Ours).unwrap();
+    let mut command = dir.ours("ironlance").unwrap();
     command.arg("import").args(args).stdin(Stdio::null()).output().unwrap()
 }
 

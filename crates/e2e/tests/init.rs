@@ -20,8 +20,7 @@ const IN_URL: &str = "p%25%3B%22%23";
 const SLEEPER: &str = "sleep=sleep 1234";
 
 fn command(dir: &TestDir) -> Command {
-    let mut command =
-        dir.command(Implementation::Ours.path("ironlance").unwrap(), Implementation::Ours).unwrap();
+    let mut command = dir.ours("ironlance").unwrap();
     command.arg("init");
     command
 }
@@ -260,8 +259,7 @@ fn where_nothing_can_be_written_the_file_is_named_and_nothing_stays() {
 fn help_that_cannot_be_written_is_no_success() {
     let dir = TestDir::new().unwrap();
     for name in ["init", "import"] {
-        let mut help =
-            dir.command(Implementation::Ours.path("ironlance").unwrap(), Implementation::Ours).unwrap();
+        let mut help = dir.ours("ironlance").unwrap();
         let full = fs::File::options().write(true).open("/dev/full").unwrap();
         assert_eq!(help.args([name, "--help"]).stdout(full).status().unwrap().code(), Some(1), "{name}");
     }

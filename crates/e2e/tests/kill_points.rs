@@ -10,15 +10,15 @@ use std::time::Duration;
 
 use ironlance_e2e::wait::pause;
 use ironlance_e2e::{
-    FakeAnswer, FakeSupervisor, Implementation, Listener, Mailer, ServerBehaviour, TIMEOUT, TestDir,
-    WebServer, WireEvent, until,
+    FakeAnswer, FakeSupervisor, Listener, Mailer, ServerBehaviour, TIMEOUT, TestDir, WebServer, WireEvent,
+    until,
 };
 
 /// Long enough for a second mail to show itself.
 const A_WHILE: Duration = Duration::from_millis(300);
 
 fn command(dir: &TestDir, name: &str, args: &[&str], url: &str) -> Command {
-    let mut command = dir.command(Implementation::Ours.path(name).unwrap(), Implementation::Ours).unwrap();
+    let mut command = dir.ours(name).unwrap();
     command
         .args(args)
         .env("SUPERVISOR_SERVER_URL", url)

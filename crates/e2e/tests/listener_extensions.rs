@@ -5,8 +5,8 @@
 use ironlance_e2e::mail_server::{Certificate, FakeMailServerOptions};
 use ironlance_e2e::web_server::closed_port;
 use ironlance_e2e::{
-    FakeMailServer, FakeSupervisor, Implementation, Listener, ListenerScenario, MailText, Mailer,
-    ServerBehaviour, TestDir, Transcript, WebServer, WireEvent,
+    FakeMailServer, FakeSupervisor, Listener, ListenerScenario, MailText, Mailer, ServerBehaviour, TestDir,
+    Transcript, WebServer, WireEvent,
 };
 
 fn ours(command: &str, args: &str, events: &[WireEvent], mails: usize) -> Transcript {
@@ -15,7 +15,7 @@ fn ours(command: &str, args: &str, events: &[WireEvent], mails: usize) -> Transc
 
 /// Runs a command to its end, without a supervisord; gives exit code, stdout and stderr.
 fn run(dir: &TestDir, name: &str, args: &[&str], env: &[(&str, &str)]) -> (Option<i32>, String, String) {
-    let mut command = dir.command(Implementation::Ours.path(name).unwrap(), Implementation::Ours).unwrap();
+    let mut command = dir.ours(name).unwrap();
     let output = command.args(args).envs(env.iter().copied()).output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     (output.status.code(), text(&output.stdout), text(&output.stderr))
@@ -114,8 +114,7 @@ fn every_one_of_the_six_can_send_by_command_and_by_smtp() {
             let server = FakeMailServer::start(&surroundings, &FakeMailServerOptions::default()).unwrap();
             let smtp = format!("smtp://127.0.0.1:{}", server.port());
             let host = if name.ends_with("batch") || name == "crashsms" { "--smtpHost" } else { "--smtp" };
-            let mut command =
-                dir.command(Implementation::Ours.path(name).unwrap(), Implementation::Ours).unwrap();
+            let mut command = dir.ours(name).unwrap();
             command.args(&args).env("SUPERVISOR_SERVER_URL", supervisor.url());
             let way = if by_smtp { [host, &smtp] } else { ["--sendmail_program", mailer.command()] };
             command.args(way);
@@ -145,8 +144,7 @@ fn every_one_of_the_six_can_send_by_command_and_by_smtp() {
 fn names_and_output_from_outside_cannot_write_headers() {
     let dir = TestDir::new().unwrap();
     let mailer = Mailer::new(&dir).unwrap();
-    let mut command =
-        dir.command(Implementation::Ours.path("crashmail").unwrap(), Implementation::Ours).unwrap();
+    let mut command = dir.ours("crashmail").unwrap();
     command.args(["-m", "ops@example.com", "-o", "x\nBcc: evil@example.com", "-s", mailer.command()]);
     command.env("SUPERVISOR_SERVER_URL", "unix:///nowhere");
     let mut listener = Listener::start(command, dir.path("stderr")).unwrap();

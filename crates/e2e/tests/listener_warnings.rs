@@ -56,8 +56,7 @@ fn under_another_supervisord_each_kind_without_use_is_told_when_it_comes_first()
         "supervisor.getAllConfigInfo",
         FakeAnswer::Value(XmlValue::Array(vec![info("cat"), info("dog")])),
     );
-    let mut command =
-        dir.command(Implementation::Ours.path("crashmail").unwrap(), Implementation::Ours).unwrap();
+    let mut command = dir.ours("crashmail").unwrap();
     command.args(["-p", "cat", "-p", "dgo"]).env("SUPERVISOR_SERVER_URL", supervisor.url());
     let mut listener = Listener::start(command, dir.path("stderr")).unwrap();
     listener.wait_stderr("note: --program dgo names nothing that is there: did you mean dog?\n").unwrap();
@@ -76,8 +75,7 @@ fn a_supervisord_that_does_not_answer_holds_nobody_up() {
     let (dir, surroundings) = (TestDir::new().unwrap(), TestDir::new().unwrap());
     let supervisor = FakeSupervisor::start(&surroundings).unwrap();
     supervisor.answer_next("supervisor.getAllConfigInfo", FakeAnswer::Silence);
-    let mut command =
-        dir.command(Implementation::Ours.path("crashmail").unwrap(), Implementation::Ours).unwrap();
+    let mut command = dir.ours("crashmail").unwrap();
     command.args(["-p", "dgo"]).env("SUPERVISOR_SERVER_URL", supervisor.url());
     let mut listener = Listener::start(command, dir.path("stderr")).unwrap();
     for pid in 1..4 {

@@ -13,7 +13,7 @@ const LONG: Duration = Duration::from_secs(75);
 const LIMIT: Duration = Duration::from_secs(30);
 
 fn remote(daemon: &Daemon, data: &str) {
-    daemon.call("sendRemoteCommEvent", &["n".into(), data.into()]).unwrap().unwrap();
+    daemon.send_remote_event("n", data).unwrap();
 }
 
 fn int(daemon: &Daemon, name: &str, member: &str) -> i64 {
@@ -299,7 +299,7 @@ fn a_result_handler_of_ones_own_accepts_and_that_of_supervisor_stdout_prints() {
     )
     .unwrap();
     daemon.wait_state("talker", "RUNNING").unwrap();
-    daemon.call("sendProcessStdin", &["talker".into(), "go\n".into()]).unwrap().unwrap();
+    daemon.write_stdin("talker", "go\n").unwrap();
     until("the output", LIMIT, || Ok(daemon.stdout().contains("talker stdout | two\n").then_some(())))
         .unwrap_or_else(|error| panic!("{error:#}\n{}\n{}", daemon.stdout(), daemon.log()));
     assert!(daemon.stdout().contains("talker stdout | one\n"), "{}", daemon.stdout());

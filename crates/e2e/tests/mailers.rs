@@ -14,8 +14,7 @@ use ironlance_e2e::{FakeMailServer, Implementation, Listener, TIMEOUT, TestDir, 
 
 /// A program of a test directory, as crashmail with a supervisord that does not answer.
 fn crashmail(dir: &TestDir, args: &[&str]) -> Command {
-    let mut command =
-        dir.command(Implementation::Ours.path("crashmail").unwrap(), Implementation::Ours).unwrap();
+    let mut command = dir.ours("crashmail").unwrap();
     command.args(["-m", "ops@example.com", "--brief"]).args(args);
     command.env("SUPERVISOR_SERVER_URL", "unix:///nowhere");
     command
@@ -23,8 +22,7 @@ fn crashmail(dir: &TestDir, args: &[&str]) -> Command {
 
 /// What `ironlance outbox` says on stdout and stderr.
 fn outbox(dir: &TestDir, args: &[&str]) -> String {
-    let mut command =
-        dir.command(Implementation::Ours.path("ironlance").unwrap(), Implementation::Ours).unwrap();
+    let mut command = dir.ours("ironlance").unwrap();
     let output = command.arg("outbox").args(args).output().unwrap();
     String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
 }

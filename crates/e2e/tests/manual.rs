@@ -11,8 +11,7 @@ use ironlance_e2e::terminal::PseudoTerminal;
 use ironlance_e2e::{Daemon, Implementation, TestDir};
 
 fn ironlance(dir: &TestDir, args: &[&str]) -> String {
-    let mut command =
-        dir.command(Implementation::Ours.path("ironlance").unwrap(), Implementation::Ours).unwrap();
+    let mut command = dir.ours("ironlance").unwrap();
     command.args(args);
     let output = run_command(command).unwrap();
     assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
@@ -29,8 +28,7 @@ fn pages(dir: &TestDir) -> Vec<PathBuf> {
 #[test]
 fn on_a_terminal_a_page_is_shown_and_not_its_source() {
     let dir = TestDir::new().unwrap();
-    let mut command =
-        dir.command(Implementation::Ours.path("ironlance").unwrap(), Implementation::Ours).unwrap();
+    let mut command = dir.ours("ironlance").unwrap();
     // Whether there is man here or not: what it or we hand to the pager is text.
     command.args(["manual", "pidproxy"]).env("PAGER", "cat").env("MANPAGER", "cat");
     let mut terminal = PseudoTerminal::start(&command, "dumb").unwrap();

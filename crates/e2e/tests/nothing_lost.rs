@@ -24,7 +24,7 @@ fn crashmail(dir: &TestDir, server: &FakeMailServer) -> anyhow::Result<Listener>
 }
 
 fn listener(dir: &TestDir, name: &str, args: &[&str]) -> anyhow::Result<Listener> {
-    let mut command = dir.command(Implementation::Ours.path(name)?, Implementation::Ours)?;
+    let mut command = dir.ours(name)?;
     command
         .args(args)
         .env("SUPERVISOR_SERVER_URL", "unix:///nowhere")
@@ -71,7 +71,7 @@ fn assert_each_once(server: &FakeMailServer, count: u32) -> anyhow::Result<()> {
 }
 
 fn outbox(dir: &TestDir, args: &[&str]) -> anyhow::Result<String> {
-    let mut command = dir.command(Implementation::Ours.path("ironlance")?, Implementation::Ours)?;
+    let mut command = dir.ours("ironlance")?;
     let output = command.arg("outbox").args(args).output().context("cannot run ironlance outbox")?;
     let text = [output.stdout, output.stderr].concat();
     Ok(String::from_utf8_lossy(&text).into_owned())
@@ -389,8 +389,7 @@ fn ten_thousand_pending_alerts_slow_no_answer_and_all_arrive() {
     let state = tempfile::Builder::new().prefix("e2e-").tempdir_in("/dev/shm").unwrap();
     let mut server = FakeMailServer::start(&surroundings, &FakeMailServerOptions::default()).unwrap();
     server.set_behaviour("refuse").unwrap();
-    let mut command =
-        dir.command(Implementation::Ours.path("crashmail").unwrap(), Implementation::Ours).unwrap();
+    let mut command = dir.ours("crashmail").unwrap();
     let url = format!("smtp://127.0.0.1:{}", server.port());
     command.args(["-m", "ops@example.com", "--brief", "--smtp", &url]);
     command.env("IRONLANCE_STATE", state.path()).env("SUPERVISOR_SERVER_URL", "unix:///nowhere");

@@ -20,8 +20,7 @@ impl Waiting {
         let mut server = FakeMailServer::start(&surroundings, &FakeMailServerOptions::default()).unwrap();
         server.set_behaviour(trouble).unwrap();
         let url = format!("smtp://127.0.0.1:{}", server.port());
-        let mut command =
-            dir.command(Implementation::Ours.path("crashmail").unwrap(), Implementation::Ours).unwrap();
+        let mut command = dir.ours("crashmail").unwrap();
         command.args(["-m", "ops@example.com", "--brief", "--smtp", &url]);
         command.env("SUPERVISOR_SERVER_URL", "unix:///nowhere");
         let mut listener = Listener::start(command, dir.path("stderr")).unwrap();
@@ -51,8 +50,7 @@ impl Waiting {
 
     /// The exit code, and what it said on stdout and stderr.
     fn outbox(&self, args: &[&str]) -> (Option<i32>, String) {
-        let mut command =
-            self.dir.command(Implementation::Ours.path("ironlance").unwrap(), Implementation::Ours).unwrap();
+        let mut command = self.dir.ours("ironlance").unwrap();
         let output = command.arg("outbox").args(args).output().unwrap();
         let printed = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
         (output.status.code(), printed)
@@ -182,15 +180,13 @@ fn retry_of_a_dead_letter_by_its_id_sends_that_one() {
 fn a_retry_that_was_stopped_by_its_terminal_does_not_keep_the_listeners_from_delivering() {
     let mut waiting = Waiting::new("mail 451 later", 1);
     waiting.server.set_behaviour("hang").unwrap();
-    let mut retry =
-        waiting.dir.command(Implementation::Ours.path("ironlance").unwrap(), Implementation::Ours).unwrap();
+    let mut retry = waiting.dir.ours("ironlance").unwrap();
     let mut retry = retry.args(["outbox", "retry"]).stdout(std::process::Stdio::null()).spawn().unwrap();
     until("the lock to be taken", TIMEOUT, || Ok((!waiting.is_unlocked()?).then_some(()))).unwrap();
     let pid = rustix::process::Pid::from_child(&retry);
     kill_process(pid, Signal::STOP).unwrap();
     waiting.server.set_behaviour("ok").unwrap();
-    let mut command =
-        waiting.dir.command(Implementation::Ours.path("crashmail").unwrap(), Implementation::Ours).unwrap();
+    let mut command = waiting.dir.ours("crashmail").unwrap();
     let url = format!("smtp://127.0.0.1:{}", waiting.server.port());
     command.args(["-m", "ops@example.com", "--brief", "--smtp", &url]);
     command.env("SUPERVISOR_SERVER_URL", "unix:///nowhere").env("IRONLANCE_OUTBOX_STALLED", "1");
@@ -217,8 +213,7 @@ fn the_password_may_be_a_systemd_credential() {
     let authority = Certificate::of(&dir).unwrap().authority.display().to_string();
     let url = format!("smtps://ops@localhost:{}", server.port());
     let crashmail = || {
-        let mut command =
-            dir.command(Implementation::Ours.path("crashmail").unwrap(), Implementation::Ours).unwrap();
+        let mut command = dir.ours("crashmail").unwrap();
         command.args(["-m", "a@example.com", "--smtp", &url, "--ca-file", &authority]);
         command.env("SUPERVISOR_SERVER_URL", "unix:///nowhere").env("CREDENTIALS_DIRECTORY", dir.path("run"));
         command

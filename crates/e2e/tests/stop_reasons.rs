@@ -93,7 +93,7 @@ fn who_ended_supervisord_is_told_to_those_who_watch() {
     let mut fixture = victim("");
     let watcher = fixture.in_background("events").unwrap();
     until("the watcher to hear", TIMEOUT, || {
-        fixture.daemon.call("sendRemoteCommEvent", &["hail".into(), "".into()])?.unwrap();
+        fixture.daemon.send_remote_event("hail", "")?;
         Ok(watcher.text().contains("hail").then_some(()))
     })
     .unwrap();

@@ -133,7 +133,7 @@ fn a_log_line_shows_up_while_one_looks_and_can_be_searched() {
         let StatusPage { daemon, window, .. } = page;
         daemon.wait_state("echo", "RUNNING")?;
         let say = |words: &str| {
-            daemon.call("sendProcessStdin", &["echo".into(), words.into()]).map(Result::unwrap)
+            daemon.write_stdin("echo", words)
         };
         say("an old line\n")?;
         daemon.wait_file("echo.log", "old")?;
@@ -159,7 +159,7 @@ fn a_log_is_cleared_by_its_button() {
     on_page(PROGRAMS, |page| {
         let StatusPage { daemon, window, .. } = page;
         daemon.wait_state("echo", "RUNNING")?;
-        daemon.call("sendProcessStdin", &["echo".into(), "yesterday\n".into()])?.unwrap();
+        daemon.write_stdin("echo", "yesterday\n")?;
         daemon.wait_file("echo.log", "yesterday")?;
         page.go_live("/")?;
         window.click(&button("echo:echo", "clear"))?;
@@ -232,11 +232,11 @@ fn the_page_works_without_scripts() {
         daemon.wait_state("web", "STOPPED")?;
         window.wait_text("#message[role='status']", |text| text.contains("web"))?;
         ensure!(window.url()?.contains("message="), "the address is {}", window.url()?);
-        daemon.call("sendProcessStdin", &["echo".into(), "good morning\n".into()])?.unwrap();
+        daemon.write_stdin("echo", "good morning\n")?;
         daemon.wait_file("echo.log", "morning")?;
         window.click(&format!("{} td.actions a.tail", row("echo:echo")))?;
         window.wait_text("#log", |text| text.contains("good morning"))?;
-        daemon.call("sendProcessStdin", &["echo".into(), "good evening\n".into()])?.unwrap();
+        daemon.write_stdin("echo", "good evening\n")?;
         daemon.wait_file("echo.log", "evening")?;
         window.click("a.refresh")?;
         window.wait_text("#log", |text| text.contains("good evening"))?;
@@ -316,7 +316,7 @@ fn the_night_is_dark_and_the_phone_is_narrow() {
         let StatusPage { daemon, window, .. } = page;
         daemon.wait_state("echo", "RUNNING")?;
         let long = format!("{}\n", "0123456789".repeat(60));
-        daemon.call("sendProcessStdin", &["echo".into(), long.as_str().into()])?.unwrap();
+        daemon.write_stdin("echo", &long)?;
         daemon.wait_file("echo.log", "\n")?;
         // How light the paper is, from 0 to 255.
         let paper = "(() => { const colour = (element) => getComputedStyle(element).backgroundColor; \
@@ -383,7 +383,7 @@ fn a_log_stands_still_while_it_is_paused() {
         let StatusPage { daemon, window, .. } = page;
         daemon.wait_state("echo", "RUNNING")?;
         let say = |words: &str| {
-            daemon.call("sendProcessStdin", &["echo".into(), words.into()])?.unwrap();
+            daemon.write_stdin("echo", words)?;
             daemon.wait_file("echo.log", words)
         };
         say("one\n")?;

@@ -206,8 +206,7 @@ fn a_log_that_was_cut_begins_with_a_line_and_goes_on_without_a_gap() {
     on_page(echo, |page| {
         let StatusPage { daemon, window, .. } = page;
         daemon.wait_state("echo", "RUNNING")?;
-        let say =
-            |words: &str| daemon.call("sendProcessStdin", &["echo".into(), words.into()]).map(Result::unwrap);
+        let say = |words: &str| daemon.write_stdin("echo", words);
         // Wherever it is cut, an escape sequence is near.
         for number in 0..200 {
             say(&format!("\u{1b}[31;1m{number:03}\u{1b}[0m\u{1b}[33mx\u{1b}[0m\n"))?;
