@@ -18,7 +18,13 @@ pub(super) fn check(dir: &TestDir) -> anyhow::Result<usize> {
     Ok(count)
 }
 
+/// The process that makes the single listener's record.
+const OWN_PROCESS: &str = "recorder:recorder";
+
 /// One event, or the same again: a listener that died before it answered gets the event again.
+///
+/// A pool gets no events about automatic restarts of its own listeners: of the recorder's own states there are only
+/// exits, and not all of them.
 fn in_order(record: &str) -> anyhow::Result<usize> {
     let mut states: HashMap<&str, &str> = HashMap::new();
     let mut next = 0;
@@ -33,7 +39,8 @@ fn in_order(record: &str) -> anyhow::Result<usize> {
         let state =
             event.strip_prefix("PROCESS_STATE_").with_context(|| format!("not asked for: {line:?}"))?;
         if let Some(last) = states.insert(process, state) {
-            ensure!(last == from, "{process} was {last} before {line:?}");
+            let is_own_restart = process == OWN_PROCESS && (last, from) == ("EXITED", "RUNNING");
+            ensure!(last == from || is_own_restart, "{process} was {last} before {line:?}");
         }
     }
     Ok(next)
@@ -68,6 +75,13 @@ mod tests {
     fn an_event_that_comes_twice_is_one_event() {
         assert_eq!(in_order(GOOD).unwrap(), 4);
         complete(GOOD).unwrap();
+    }
+
+    #[test]
+    fn only_the_recorder_s_own_restarts_may_be_left_out() {
+        let twice = "0 PROCESS_STATE_EXITED recorder:recorder RUNNING\n1 PROCESS_STATE_EXITED recorder:recorder RUNNING\n";
+        assert_eq!(in_order(twice).unwrap(), 2);
+        assert!(in_order(&twice.replace("recorder:recorder", "g:a")).is_err());
     }
 
     #[test]
