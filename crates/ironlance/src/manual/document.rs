@@ -2,7 +2,7 @@
 
 use roff::{Inline, bold, italic, roman};
 
-use super::page::Page;
+use super::roff_page::Page;
 
 /// The document of the configuration.
 const DOCUMENT: &str = include_str!("../../../../docs/configuration.md");

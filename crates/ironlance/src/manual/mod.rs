@@ -2,15 +2,15 @@
 //!
 //! ```text
 //!   help of each command (CommandReference) ──┐
-//!   supervisorctl's verbs ──▶ verbs ──────────┼──▶ page ──▶ roff
+//!   supervisorctl's verbs ──▶ verbs ──────────┼──▶ roff_page
 //!   docs/configuration.md ──▶ document ───────┤
 //!   what stands nowhere else: facts ──────────┘
 //! ```
 
 mod document;
 mod facts;
-mod page;
-mod reader;
+mod pager;
+mod roff_page;
 pub(crate) mod verbs;
 
 use std::fs;
@@ -25,7 +25,7 @@ use roff::roman;
 
 use facts::FACTS;
 use ironlance_ctl::reference::Origin;
-use page::Page;
+use roff_page::Page;
 
 use crate::usage::{self, CommandReference};
 
@@ -72,7 +72,7 @@ fn print(sheets: &[Sheet], name: &str) -> Result<()> {
         bail!("cannot find a page {name:?}: there are {}", names.join(", "));
     };
     if io::stdout().is_terminal() {
-        return reader::show(&sheet.text);
+        return pager::show(&sheet.text);
     }
     io::stdout().write_all(sheet.text.as_bytes()).context("cannot print the page")
 }
