@@ -57,23 +57,18 @@ fn plain(source: &str) -> String {
                     (label, indent) = (false, "        ");
                 }
             }
-            "SH" => {
-                out.push_str(&format!("\n{text}\n"));
-                indent = "    ";
-            }
-            "SS" => {
-                out.push_str(&format!("\n  {text}\n"));
+            "SH" | "SS" => {
+                out.push_str(&format!("\n{}{text}\n", if request == "SS" { "  " } else { "" }));
                 indent = "    ";
             }
             "TP" => {
                 out.push('\n');
                 label = true;
             }
-            "PP" | "P" | "LP" => {
+            "PP" => {
                 out.push('\n');
                 indent = "    ";
             }
-            "B" | "I" | "BR" | "BI" | "IR" => out.push_str(&format!("{indent}{text}\n")),
             // What only forms the page.
             _ => {}
         }
@@ -81,7 +76,7 @@ fn plain(source: &str) -> String {
     out.trim_start().to_owned()
 }
 
-/// Text without the escapes of roff: fonts, and characters that have a meaning there.
+/// Text without the escapes that our pages have: fonts, and characters that have a meaning in roff.
 fn unescaped(text: &str) -> String {
     let mut out = String::new();
     let mut chars = text.chars();
@@ -92,15 +87,12 @@ fn unescaped(text: &str) -> String {
         }
         match chars.next() {
             Some('f') => drop(chars.next()),
-            Some('&' | '|' | '/') | None => {}
-            Some('e') => out.push('\\'),
-            Some('(') => match (chars.next(), chars.next()) {
-                (Some('a' | 'c' | 'o'), Some('q')) => out.push('\''),
-                (Some('d' | 'l' | 'r'), Some('q')) => out.push('"'),
-                (Some('e' | 'h' | 'm'), Some('n' | 'y' | 'i')) => out.push('-'),
-                _ => {}
-            },
-            Some('*') => drop((chars.next(), chars.next(), chars.next())),
+            Some('&') | None => {}
+            // `\*(Aq` is an apostrophe.
+            Some('*') => {
+                chars.nth(2);
+                out.push('\'');
+            }
             Some(other) => out.push(other),
         }
     }
@@ -123,7 +115,7 @@ mod tests {
 
     #[test]
     fn fonts_and_escapes_are_taken_away() {
-        assert_eq!(unescaped(r"\fB\-c\fR FILE\&.x \e"), r"-c FILE.x \");
+        assert_eq!(unescaped(r"\fB\-c\fR FILE\&.x it\*(Aqs \\"), r"-c FILE.x it's \");
         assert_eq!(plain(".SH NAME\n.TP\n\\fBx\\fR\nabout\n"), "NAME\n\n    x\n        about\n");
     }
 }
