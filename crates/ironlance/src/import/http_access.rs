@@ -6,7 +6,7 @@ use ironlance_config::ini::Section;
 use ironlance_config::value::boolean;
 
 use super::inspect::ConfigView;
-use super::report::{FindingKind, Findings};
+use super::report::Findings;
 
 /// Write permission for all users.
 const OPEN: u32 = 0o002;
@@ -44,7 +44,7 @@ fn tcp(view: &ConfigView<'_>, section: &Section, found: &mut Findings) {
              allow_anonymous_changes=true"
         ),
     };
-    found.about(view.outline, section, "port", FindingKind::Attention, &text);
+    found.about(view.outline, section, "port", &text);
 }
 
 /// Whether `HOST:PORT` is a loopback address. Of names only localhost is.
@@ -64,7 +64,7 @@ fn unix(view: &ConfigView<'_>, section: &Section, found: &mut Findings) {
              lets in whom you mean",
             text.trim()
         );
-        found.about(view.outline, section, "chmod", FindingKind::Attention, &text);
+        found.about(view.outline, section, "chmod", &text);
     }
 }
 

@@ -43,7 +43,7 @@ pub(super) fn examine(view: &ConfigView<'_>, kept: &[ListenerOutbox], found: &mu
         place(view, section, &wired, found);
         let Remarks { attention, better } = options(view, &wired);
         for text in attention {
-            found.about(view.outline, section, "command", FindingKind::Attention, &text);
+            found.about(view.outline, section, "command", &text);
         }
         for gain in better {
             gains.entry(gain).or_default().push(section.name.trim_start_matches("eventlistener:"));
@@ -74,7 +74,7 @@ fn buffer(view: &ConfigView<'_>, section: &Section, found: &mut Findings) {
         let text = format!(
             "keeps {size} events at most and throws older ones away, as under Supervisor; without it more than a million state changes may wait"
         );
-        found.about(view.outline, section, "buffer_size", FindingKind::Attention, &text);
+        found.about(view.outline, section, "buffer_size", &text);
     }
 }
 
@@ -91,7 +91,7 @@ fn place(view: &ConfigView<'_>, section: &Section, wired: &ListenerCommand<'_>, 
             ),
             false => format!("runs superlance's own {}; command={name} … runs ours", at.display()),
         };
-        found.about(view.outline, section, "command", FindingKind::Attention, &text);
+        found.about(view.outline, section, "command", &text);
     }
 }
 

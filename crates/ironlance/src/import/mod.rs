@@ -137,7 +137,7 @@ fn unknown_keys(view: &ConfigView<'_>, found: &mut Findings) {
         }
         for entry in view.outline.unknown_keys(section) {
             let text = "is unknown, here and to Supervisor 4.3.0: ignored";
-            found.about(view.outline, section, &entry.key, FindingKind::Attention, text);
+            found.about(view.outline, section, &entry.key, text);
         }
     }
 }

@@ -20,7 +20,7 @@ pub(super) fn examine(view: &ConfigView<'_>, found: &mut Findings) {
         if view.value(section, "command").is_some_and(|command| has_secret(&command)) {
             let text = "has a password, which ps shows to every user; a file or a variable of environment= keeps it \
                         from them";
-            found.about(view.outline, section, "command", FindingKind::Attention, text);
+            found.about(view.outline, section, "command", text);
         }
     }
     for section in view.outline.ini.sections() {
@@ -34,7 +34,7 @@ pub(super) fn examine(view: &ConfigView<'_>, found: &mut Findings) {
 fn server(view: &ConfigView<'_>, section: &Section, found: &mut Findings) {
     if section.name.contains("_http_server") && is_plain(view, section, "password") {
         let text = "is in plain text; {SHA} and its SHA-1 sum do as well: printf %s 'thepassword' | sha1sum";
-        found.about(view.outline, section, "password", FindingKind::Attention, text);
+        found.about(view.outline, section, "password", text);
     }
 }
 
@@ -56,7 +56,7 @@ fn readable(view: &ConfigView<'_>, section: &Section, found: &mut Findings) {
         let Some(mode) = mode(view, file).filter(|mode| is_secret && mode & READABLE != 0) else { continue };
         let text =
             format!("is a secret in a file that every user can read (mode {mode:04o}): chmod 640, or 600");
-        found.about(view.outline, section, &entry.key, FindingKind::Attention, &text);
+        found.about(view.outline, section, &entry.key, &text);
     }
 }
 

@@ -20,7 +20,7 @@ pub(super) fn examine(view: &ConfigView<'_>, found: &mut Findings) {
         limit(view, section, ("minprocs", Resource::Nproc), found);
         if view.outline.ini.get(section, "profile_options").is_some_and(|entry| !entry.value.is_empty()) {
             let text = "asks for Python's profiler, of which there is none here: ignored";
-            found.about(view.outline, section, "profile_options", FindingKind::Attention, text);
+            found.about(view.outline, section, "profile_options", text);
         }
     }
 }
@@ -40,7 +40,7 @@ fn command(view: &ConfigView<'_>, section: &Section, found: &mut Findings) {
             shown(program)
         ),
     };
-    found.about(view.outline, section, "command", FindingKind::Attention, &text);
+    found.about(view.outline, section, "command", &text);
 }
 
 fn limit(view: &ConfigView<'_>, section: &Section, (key, resource): (&str, Resource), found: &mut Findings) {
@@ -52,6 +52,6 @@ fn limit(view: &ConfigView<'_>, section: &Section, (key, resource): (&str, Resou
     {
         let text =
             format!("asks for {wanted}, and this user can have {hard}: supervisord would refuse to start");
-        found.about(view.outline, section, key, FindingKind::Attention, &text);
+        found.about(view.outline, section, key, &text);
     }
 }

@@ -1,7 +1,6 @@
 //! [`Findings`] about a configuration: a line each, with the file and the line that it is about; and the report on them.
 
 use std::collections::HashSet;
-use std::fmt;
 use std::path::Path;
 
 use ironlance_config::RawConfig;
@@ -9,7 +8,7 @@ use ironlance_config::ini::Section;
 use ironlance_core::text::escape::escape_controls;
 
 /// What a finding means for the user; the order is that of the report.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FindingKind {
     /// It stays as it is.
     Unchanged,
@@ -19,21 +18,6 @@ pub(super) enum FindingKind {
     Fault,
     /// A person should look at it.
     Attention,
-}
-
-/// A finding; shown as `file:line: [section] key: text`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct ImportFinding {
-    kind: FindingKind,
-    /// The number of the file, and the line; zeros for the whole configuration.
-    at: (usize, u32),
-    text: String,
-}
-
-impl fmt::Display for ImportFinding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
-    }
 }
 
 /// The parts of a report.
@@ -47,31 +31,30 @@ const PARTS: [(FindingKind, &str); 4] = [
 /// No more findings of one kind are kept.
 const MAX_FINDINGS: usize = 1000;
 
+/// The number of a file and the line, zeros for the whole configuration; and what is found there.
+type ImportFinding = ((usize, u32), String);
+
+/// The findings of one kind.
+#[derive(Debug, Default)]
+struct FindingsOfKind {
+    found: Vec<ImportFinding>,
+    seen: HashSet<ImportFinding>,
+    /// There were more than are kept.
+    is_cut: bool,
+}
+
 /// All findings, the first thousand of each kind.
 #[derive(Debug, Default)]
 pub(super) struct Findings {
-    found: Vec<ImportFinding>,
-    seen: HashSet<ImportFinding>,
-    /// How many there are, of each kind.
-    counts: [usize; 4],
-    /// Whether there were more, of each kind.
-    cut: [bool; 4],
+    kinds: [FindingsOfKind; 4],
 }
 
 impl Findings {
-    /// A finding about a key, or with an empty key about the section.
-    pub(super) fn about(
-        &mut self,
-        outline: &RawConfig,
-        section: &Section,
-        key: &str,
-        kind: FindingKind,
-        text: &str,
-    ) {
+    /// A finding about a key that needs attention: `file:line: [section] key: text`.
+    pub(super) fn about(&mut self, outline: &RawConfig, section: &Section, key: &str, text: &str) {
         let place = outline.ini.get(section, key).map_or(section.place, |entry| entry.place);
-        let key = if key.is_empty() { String::new() } else { format!(" {key}") };
-        let text = format!("{}:{}: [{}]{key}: {text}", outline.file(place), place.line, section.name);
-        self.add(kind, (place.file, place.line), &text);
+        let text = format!("{}:{}: [{}] {key}: {text}", outline.file(place), place.line, section.name);
+        self.add(FindingKind::Attention, (place.file, place.line), &text);
     }
 
     /// A finding that begins with its place.
@@ -89,32 +72,30 @@ impl Findings {
     }
 
     fn add(&mut self, kind: FindingKind, at: (usize, u32), text: &str) {
-        if self.is_full(kind) {
-            self.cut[kind as usize] = true;
-            return;
-        }
-        let finding = ImportFinding { kind, at, text: escape_controls(text) };
-        if self.seen.insert(finding.clone()) {
-            self.found.push(finding);
-            self.counts[kind as usize] += 1;
+        let is_full = self.is_full(kind);
+        let of_kind = &mut self.kinds[kind as usize];
+        let finding = (at, escape_controls(text));
+        if is_full {
+            of_kind.is_cut = true;
+        } else if of_kind.seen.insert(finding.clone()) {
+            of_kind.found.push(finding);
         }
     }
 
     /// Whether no more of this kind are kept, so that slow checks can be skipped.
     pub(super) fn is_full(&self, kind: FindingKind) -> bool {
-        self.counts[kind as usize] >= MAX_FINDINGS
+        self.kinds[kind as usize].found.len() >= MAX_FINDINGS
     }
 
     /// Whether there were more than are kept.
     fn is_cut(&self, kind: FindingKind) -> bool {
-        self.cut[kind as usize]
+        self.kinds[kind as usize].is_cut
     }
 
     /// Those of a kind, in the order of the files.
     fn of(&self, kind: FindingKind) -> Vec<&ImportFinding> {
-        let mut found: Vec<&ImportFinding> =
-            self.found.iter().filter(|finding| finding.kind == kind).collect();
-        found.sort_by_key(|finding| finding.at);
+        let mut found: Vec<&ImportFinding> = self.kinds[kind as usize].found.iter().collect();
+        found.sort_by_key(|(at, _)| *at);
         found
     }
 
@@ -135,7 +116,7 @@ impl Findings {
             let lines = self.of(kind);
             if !lines.is_empty() {
                 text += &format!("\n{title}\n");
-                text.extend(lines.iter().map(|line| format!("  {line}\n")));
+                text.extend(lines.iter().map(|(_, line)| format!("  {line}\n")));
                 if self.is_cut(kind) {
                     text += "  … and more of the kind\n";
                 }
