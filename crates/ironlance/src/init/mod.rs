@@ -22,7 +22,7 @@ use crate::import::path_search::find_program;
 use crate::usage;
 use answers::MailTransport;
 pub(crate) use args::Args;
-use dialog::{InitPlan, ask_password_again, by_dialog, by_options};
+use dialog::{InitPlan, ask_password_again};
 use environment::InitEnv;
 use escape::for_shell;
 use paths::{ConfigRole, Overwrite, PendingFile};
@@ -49,7 +49,7 @@ fn run(args: &Args) -> Result<TestAlertResult> {
     let env = InitEnv::detect().context("cannot tell where this program is")?;
     let overwrite = if args.force { Overwrite::Force } else { Overwrite::Never };
     let is_silent = args.yes || !io::stdin().is_terminal();
-    let plan = if is_silent { by_options(args, &env, overwrite)? } else { by_dialog(args, &env, overwrite)? };
+    let plan = dialog::plan(args, &env, overwrite, is_silent)?;
     let config = write(&plan, &env, overwrite)?;
     let mut out = io::stdout().lock();
     writeln!(out, "Wrote {}: no faults.", plan.paths.file.display())?;
