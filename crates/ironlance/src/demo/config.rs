@@ -3,8 +3,6 @@
 use std::net::{Ipv4Addr, TcpListener};
 use std::{fs, io, path::Path};
 
-use super::builtin_program;
-
 /// The listeners: names of sections and of commands.
 pub(super) const LISTENERS: [&str; 6] =
     ["crashmail", "crashmailbatch", "fatalmailbatch", "crashsms", "httpok", "memmon"];
@@ -16,17 +14,6 @@ pub(super) struct DemoProgram {
     pub(super) about: &'static str,
     /// The listeners that mail about it.
     pub(super) watched_by: &'static str,
-    source: ProgramSource,
-    /// More lines for its section.
-    settings: &'static str,
-}
-
-/// How a program is implemented.
-enum ProgramSource {
-    /// A script for `sh`, written to a file with the program's name.
-    Script(&'static str),
-    /// This binary, as the program of that name; see [`builtin_program`].
-    Builtin(&'static str),
 }
 
 /// All programs. Each prints something, for the last lines that a mail shows.
@@ -35,37 +22,11 @@ pub(super) const PROGRAMS: [DemoProgram; 5] = [
         name: "flaky",
         about: "crashes every few seconds",
         watched_by: "crashmail, crashmailbatch, crashsms",
-        source: ProgramSource::Script(FLAKY),
-        settings: "",
     },
-    DemoProgram {
-        name: "shop",
-        about: "a web page that soon hangs",
-        watched_by: "httpok",
-        source: ProgramSource::Builtin("shop {shop_port}"),
-        settings: "",
-    },
-    DemoProgram {
-        name: "leaky",
-        about: "leaks 6 MB of memory a second",
-        watched_by: "memmon",
-        source: ProgramSource::Builtin("leaky"),
-        settings: "",
-    },
-    DemoProgram {
-        name: "broken",
-        about: "cannot even start",
-        watched_by: "fatalmailbatch",
-        source: ProgramSource::Script(BROKEN),
-        settings: "startretries=1\n",
-    },
-    DemoProgram {
-        name: "steady",
-        about: "behaves",
-        watched_by: "all of them, in silence",
-        source: ProgramSource::Script(STEADY),
-        settings: "",
-    },
+    DemoProgram { name: "shop", about: "a web page that soon hangs", watched_by: "httpok" },
+    DemoProgram { name: "leaky", about: "leaks 6 MB of memory a second", watched_by: "memmon" },
+    DemoProgram { name: "broken", about: "cannot even start", watched_by: "fatalmailbatch" },
+    DemoProgram { name: "steady", about: "behaves", watched_by: "all of them, in silence" },
 ];
 
 const FLAKY: &str = r#"echo "flaky: open for business"
@@ -107,62 +68,20 @@ pub(super) fn free_ports() -> io::Result<[u16; 2]> {
 
 /// Writes the programs and supervisord.conf into the folder. Errors are those of the file system.
 pub(super) fn write(folder: &Path, ports: Ports) -> io::Result<()> {
-    for program in &PROGRAMS {
-        if let ProgramSource::Script(source) = program.source {
-            fs::write(folder.join(program.name), source)?;
-        }
+    for (name, script) in [("flaky", FLAKY), ("broken", BROKEN), ("steady", STEADY)] {
+        fs::write(folder.join(name), script)?;
     }
     fs::write(folder.join("supervisord.conf"), text(ports))
 }
 
-/// The configuration. Paths are relative: supervisord is started in the folder, with the commands in its PATH.
 fn text(ports: Ports) -> String {
-    let mail = ports.mail;
-    let mut text = HEAD.replace("{page_port}", &ports.page.to_string());
-    for DemoProgram { name, source: runs, settings, .. } in &PROGRAMS {
-        let command = match runs {
-            ProgramSource::Script(_) => format!("sh {name}"),
-            ProgramSource::Builtin(part) => {
-                format!(
-                    "ironlance demo {} {}",
-                    builtin_program::FLAG,
-                    part.replace("{shop_port}", &ports.shop.to_string())
-                )
-            }
-        };
-        text += &format!("[program:{name}]\ncommand={command}\nstopasgroup=true\n{settings}\n");
-    }
-    let smtp =
-        |name: &str| format!("-m ops@demo.example --smtp smtp://127.0.0.1:{mail} --from {name}@demo.example");
-    let batch =
-        |name: &str, to: &str| format!("-t {to} -f {name}@demo.example -H 127.0.0.1:{mail} -e TICK_5");
-    let rows = [
-        ("crashmail", format!("-p flaky {}", smtp("crashmail")), "PROCESS_STATE_EXITED"),
-        (
-            "crashmailbatch",
-            format!("-i 0.25 {}", batch("crashmailbatch", "ops@demo.example")),
-            "PROCESS_STATE,TICK_5",
-        ),
-        (
-            "fatalmailbatch",
-            format!("-i 0.1 {}", batch("fatalmailbatch", "ops@demo.example")),
-            "PROCESS_STATE,TICK_5",
-        ),
-        (
-            "crashsms",
-            format!("-i 0.1 --max-length {}", batch("crashsms", "5550100@sms.demo.example")),
-            "PROCESS_STATE,TICK_5",
-        ),
-        ("httpok", format!("-p shop -t 2 {} http://127.0.0.1:{}/", smtp("httpok"), ports.shop), "TICK_5"),
-        ("memmon", format!("-p leaky=40MB {}", smtp("memmon")), "TICK_5"),
-    ];
-    for (name, options, events) in rows {
-        text += &format!("[eventlistener:{name}]\ncommand={name} {options}\nevents={events}\n\n");
-    }
-    text
+    let Ports { mail, shop, page } = ports;
+    let marks = [("{mail_port}", mail), ("{shop_port}", shop), ("{page_port}", page)];
+    marks.iter().fold(CONFIG.to_owned(), |text, (mark, port)| text.replace(mark, &port.to_string()))
 }
 
-const HEAD: &str = "\
+/// Paths are relative: supervisord is started in the folder, with the commands in its PATH.
+const CONFIG: &str = "\
 [unix_http_server]
 file=%(here)s/supervisor.sock
 
@@ -181,6 +100,52 @@ supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
 [supervisorctl]
 serverurl=unix://%(here)s/supervisor.sock
 
+[program:flaky]
+command=sh flaky
+stopasgroup=true
+
+[program:shop]
+command=ironlance demo --play shop {shop_port}
+stopasgroup=true
+
+[program:leaky]
+command=ironlance demo --play leaky
+stopasgroup=true
+
+[program:broken]
+command=sh broken
+stopasgroup=true
+startretries=1
+
+[program:steady]
+command=sh steady
+stopasgroup=true
+
+[eventlistener:crashmail]
+command=crashmail -p flaky -m ops@demo.example --smtp smtp://127.0.0.1:{mail_port} --from crashmail@demo.example
+events=PROCESS_STATE_EXITED
+
+[eventlistener:crashmailbatch]
+command=crashmailbatch -i 0.25 -t ops@demo.example -f crashmailbatch@demo.example -H 127.0.0.1:{mail_port} -e TICK_5
+events=PROCESS_STATE,TICK_5
+
+[eventlistener:fatalmailbatch]
+command=fatalmailbatch -i 0.1 -t ops@demo.example -f fatalmailbatch@demo.example -H 127.0.0.1:{mail_port} -e TICK_5
+events=PROCESS_STATE,TICK_5
+
+[eventlistener:crashsms]
+command=crashsms -i 0.1 --max-length -t 5550100@sms.demo.example -f crashsms@demo.example -H 127.0.0.1:{mail_port}
+  -e TICK_5
+events=PROCESS_STATE,TICK_5
+
+[eventlistener:httpok]
+command=httpok -p shop -t 2 -m ops@demo.example --smtp smtp://127.0.0.1:{mail_port} --from httpok@demo.example
+  http://127.0.0.1:{shop_port}/
+events=TICK_5
+
+[eventlistener:memmon]
+command=memmon -p leaky=40MB -m ops@demo.example --smtp smtp://127.0.0.1:{mail_port} --from memmon@demo.example
+events=TICK_5
 ";
 
 #[cfg(test)]
