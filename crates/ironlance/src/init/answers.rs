@@ -2,25 +2,16 @@
 
 use std::path::PathBuf;
 
+use anyhow::{Result, anyhow, bail};
 use ironlance_alert::address::addresses;
 use ironlance_core::text::shlex;
 use ironlance_core::text::url_encoding;
 use ironlance_net::{HostPort, split_userinfo};
-use thiserror::Error;
 
 use crate::import::path_search::find_program;
 
 /// The listeners of the configuration; a program cannot have their names.
 pub(super) const LISTENERS: [&str; 2] = ["crashmail", "fatalmailbatch"];
-
-/// An answer that cannot be used; the text is for the user.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("{0}")]
-pub(super) struct UnusableAnswer(String);
-
-fn unusable<T>(text: impl Into<String>) -> Result<T, UnusableAnswer> {
-    Err(UnusableAnswer(text.into()))
-}
 
 /// How mail is sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,13 +60,13 @@ pub(super) struct MailSettings {
 }
 
 /// One or more mail addresses.
-pub(super) fn mail_to(text: &str) -> Result<String, UnusableAnswer> {
+pub(super) fn mail_to(text: &str) -> Result<String> {
     let found = addresses(&[text.to_owned()]);
     if found.is_empty() {
-        return unusable("cannot mail to nobody: give an address such as ops@example.com");
+        bail!("cannot mail to nobody: give an address such as ops@example.com");
     }
     match found.iter().find(|address| !is_address(address)) {
-        Some(bad) => unusable(format!("cannot use as a mail address: {bad}")),
+        Some(bad) => bail!("cannot use as a mail address: {bad}"),
         None => Ok(found.join(",")),
     }
 }
@@ -91,20 +82,20 @@ fn is_address(text: &str) -> bool {
 }
 
 /// The sender.
-pub(super) fn mail_from(text: &str) -> Result<String, UnusableAnswer> {
+pub(super) fn mail_from(text: &str) -> Result<String> {
     match is_address(text) {
         true => Ok(text.to_owned()),
-        false => unusable(format!("cannot use as a mail address: {text}")),
+        false => bail!("cannot use as a mail address: {text}"),
     }
 }
 
 /// `sendmail` for the mailer that was found, a command with a path, `file` or `file:PATH`, or a mail server.
-pub(super) fn transport(text: &str, found: Option<&str>) -> Result<MailTransport, UnusableAnswer> {
+pub(super) fn transport(text: &str, found: Option<&str>) -> Result<MailTransport> {
     if text == "sendmail" {
         return match found {
             Some(command) => Ok(MailTransport::Sendmail(command.to_owned())),
-            None => unusable(
-                "cannot find sendmail on this machine: name a mail server, or a mailer by its full path; or take file",
+            None => bail!(
+                "cannot find sendmail on this machine: name a mail server, or a mailer by its full path; or take file"
             ),
         };
     }
@@ -115,26 +106,25 @@ pub(super) fn transport(text: &str, found: Option<&str>) -> Result<MailTransport
 }
 
 /// A file for alerts; without a path the default one.
-pub(super) fn file(path: &str) -> Result<MailTransport, UnusableAnswer> {
+pub(super) fn file(path: &str) -> Result<MailTransport> {
     if !path.is_empty() && !path.starts_with('/') {
-        return unusable(format!("cannot use a relative path for alerts, which come from elsewhere: {path}"));
+        bail!("cannot use a relative path for alerts, which come from elsewhere: {path}");
     }
     one_line(path).map(|path| MailTransport::File(PathBuf::from(path)))
 }
 
 /// A command that takes a mail.
-pub(super) fn sendmail(text: &str) -> Result<MailTransport, UnusableAnswer> {
+pub(super) fn sendmail(text: &str) -> Result<MailTransport> {
     if text.trim().is_empty() {
-        return unusable("cannot send mail by an empty command");
+        bail!("cannot send mail by an empty command");
     }
     one_line(text).map(|text| MailTransport::Sendmail(text.to_owned()))
 }
 
 /// `HOST[:PORT]`, or a URL.
-pub(super) fn server(text: &str) -> Result<ServerAnswer, UnusableAnswer> {
+pub(super) fn server(text: &str) -> Result<ServerAnswer> {
     let text = text.trim();
-    let bad =
-        |why: &str| unusable(format!("cannot use as a mail server ({why}): {}", without_password(text)));
+    let bad = |why: &str| bail!("cannot use as a mail server ({why}): {}", without_password(text));
     let (scheme, rest) = match text.split_once("://") {
         Some((scheme, rest)) => (scheme.to_ascii_lowercase(), rest),
         None => ("smtp".to_owned(), text),
@@ -186,7 +176,7 @@ pub(super) const NONE: &str = "none";
 pub(super) const EXAMPLE: &str = "example=sleep 1000000";
 
 /// `NAME=COMMAND`, or a command from which the name is derived; an empty answer or `none` is no program.
-pub(super) fn program(text: &str) -> Result<Option<ProgramAnswer>, UnusableAnswer> {
+pub(super) fn program(text: &str) -> Result<Option<ProgramAnswer>> {
     let text = one_line(text.trim())?;
     if text.is_empty() || text == NONE {
         return Ok(None);
@@ -195,35 +185,31 @@ pub(super) fn program(text: &str) -> Result<Option<ProgramAnswer>, UnusableAnswe
         Some((name, command)) => (name.to_owned(), command),
         None => (name_of(text), text),
     };
-    let words = shlex::split(command)
-        .map_err(|error| UnusableAnswer(format!("cannot split the command ({error}): {command}")))?;
+    let words =
+        shlex::split(command).map_err(|error| anyhow!("cannot split the command ({error}): {command}"))?;
     if words.first().is_none_or(String::is_empty) {
-        return unusable(format!("cannot run an empty command: {text}"));
+        bail!("cannot run an empty command: {text}");
     }
     if LISTENERS.contains(&name.as_str()) {
-        return unusable(format!(
-            "cannot name the program {name}: that is a listener here; give it as NAME=COMMAND"
-        ));
+        bail!("cannot name the program {name}: that is a listener here; give it as NAME=COMMAND");
     }
     Ok(Some(ProgramAnswer { name, command: command.to_owned() }))
 }
 
 /// A name and a command separated by `=`; `None` if the sign belongs to the command, as in `web --port=80`.
-fn named(text: &str) -> Result<Option<(&str, &str)>, UnusableAnswer> {
+fn named(text: &str) -> Result<Option<(&str, &str)>> {
     let Some((before, command)) = text.split_once('=') else { return Ok(None) };
     let (name, command) = (before.trim_end(), command.trim());
     if name.contains('/') || name.contains(char::is_whitespace) {
         return Ok(None);
     }
     if name.is_empty() || !name.chars().all(is_of_name) {
-        return unusable(format!(
+        bail!(
             "cannot name a program {name:?}: a name is made of a-z, A-Z, 0-9, _, - and .; give it as NAME=COMMAND"
-        ));
+        );
     }
     if is_variable(name, command) {
-        return unusable(format!(
-            "cannot run {text}: that sets a variable, as a shell does; give it as NAME=env {text}"
-        ));
+        bail!("cannot run {text}: that sets a variable, as a shell does; give it as NAME=env {text}");
     }
     Ok(Some((name, command)))
 }
@@ -236,12 +222,12 @@ fn is_variable(name: &str, command: &str) -> bool {
 }
 
 /// Refuses two programs of one name.
-pub(super) fn reject_duplicates(programs: &[ProgramAnswer]) -> Result<(), UnusableAnswer> {
+pub(super) fn reject_duplicates(programs: &[ProgramAnswer]) -> Result<()> {
     let mut names: Vec<&str> = programs.iter().map(|program| program.name.as_str()).collect();
     names.sort_unstable();
     match names.windows(2).find(|pair| pair[0] == pair[1]) {
         Some(pair) => {
-            unusable(format!("cannot have two programs of one name: {}; give each as NAME=COMMAND", pair[0]))
+            bail!("cannot have two programs of one name: {}; give each as NAME=COMMAND", pair[0])
         }
         None => Ok(()),
     }
@@ -260,9 +246,9 @@ fn name_of(command: &str) -> String {
     if name.is_empty() { "program".to_owned() } else { name }
 }
 
-fn one_line(text: &str) -> Result<&str, UnusableAnswer> {
+fn one_line(text: &str) -> Result<&str> {
     match text.contains(char::is_control) {
-        true => unusable("cannot use a line break, a tab or another control character"),
+        true => bail!("cannot use a line break, a tab or another control character"),
         false => Ok(text),
     }
 }
@@ -274,8 +260,8 @@ mod tests {
 
     #[test]
     fn addresses_are_taken_one_by_one_and_strange_ones_refused() {
-        assert_eq!(mail_to(" a@x, b@y ").as_deref(), Ok("a@x,b@y"));
-        assert_eq!(mail_to("root").as_deref(), Ok("root"));
+        assert_eq!(mail_to(" a@x, b@y ").unwrap(), "a@x,b@y");
+        assert_eq!(mail_to("root").unwrap(), "root");
         for text in ["", " , ", "a b@x", "a@", "@x", "a@b@c", "$(id)@x", "-m@x", "a;b@x"] {
             assert!(mail_to(text).is_err(), "{text}");
         }
@@ -316,17 +302,20 @@ mod tests {
 
     #[test]
     fn sendmail_must_be_there_to_be_chosen_by_its_name() {
-        assert_eq!(transport("sendmail", Some("/x -t")), Ok(MailTransport::Sendmail("/x -t".to_owned())));
+        assert_eq!(
+            transport("sendmail", Some("/x -t")).unwrap(),
+            MailTransport::Sendmail("/x -t".to_owned())
+        );
         assert!(transport("sendmail", None).is_err());
         assert_eq!(
-            transport("/opt/mailer -a", None),
-            Ok(MailTransport::Sendmail("/opt/mailer -a".to_owned()))
+            transport("/opt/mailer -a", None).unwrap(),
+            MailTransport::Sendmail("/opt/mailer -a".to_owned())
         );
         assert!(matches!(transport("mail", None), Ok(MailTransport::Server(_))));
-        assert_eq!(transport("file", None), Ok(MailTransport::File("".into())));
+        assert_eq!(transport("file", None).unwrap(), MailTransport::File("".into()));
         assert_eq!(
-            transport("file:/var/mail/alerts", None),
-            Ok(MailTransport::File("/var/mail/alerts".into()))
+            transport("file:/var/mail/alerts", None).unwrap(),
+            MailTransport::File("/var/mail/alerts".into())
         );
         assert!(transport("file:alerts", None).is_err() && transport("file:/a\nb", None).is_err());
         assert!(matches!(transport("fileserver", None), Ok(MailTransport::Server(_))));

@@ -147,7 +147,7 @@ fn begin() -> Result<Terminal> {
 fn answer<T>(
     terminal: &mut Option<Terminal>,
     question: &PromptText<'_>,
-    mut read: impl FnMut(&str) -> Result<T, answers::UnusableAnswer>,
+    mut read: impl FnMut(&str) -> Result<T>,
 ) -> Result<T> {
     match terminal {
         Some(terminal) => Ok(terminal.prompter.ask(question, read)?),
