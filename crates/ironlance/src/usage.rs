@@ -1,5 +1,5 @@
-//! Command lines and help of our commands: [`run`] reads arguments with clap (exit status 2 for errors, 1 if help cannot
-//! be written), [`help`] gives a clap command's help as data, [`CommandReference`] is what manual and completion read.
+//! Command lines and help of our commands: [`run`] reads arguments with clap and reports errors, [`help`] gives a clap
+//! command's help as data, [`CommandReference`] is what manual and completion read.
 
 use std::io::{self, Write};
 use std::iter::once;
@@ -38,30 +38,26 @@ impl CommandReference {
     }
 }
 
-/// Runs a command of ours: reads its arguments, and ends with the status of `run`, or with `failure` and the error on stderr.
+/// Runs a command of ours: reads its arguments, and ends with the status of `run`, or with `failure` and the error on
+/// stderr. Once help or what is wrong with the arguments has been printed, the status is 0 for help, 2 for an error, 1 if
+/// help could not be written.
 pub(crate) fn run<A: Parser>(
     args: &[String],
     failure: u8,
     run: impl FnOnce(A) -> anyhow::Result<ExitCode>,
 ) -> ExitCode {
     let name = A::command().get_name().to_owned();
-    let result = match parse(&name, args) {
-        Ok(args) => run(args),
-        Err(status) => return status,
+    let args = match A::try_parse_from(once(&name).chain(args)) {
+        Ok(args) => args,
+        Err(error) => {
+            let printed = error.print().and_then(|()| io::stdout().flush());
+            let status = u8::try_from(error.exit_code()).unwrap_or(2);
+            return ExitCode::from(if printed.is_err() { status.max(1) } else { status });
+        }
     };
-    result.unwrap_or_else(|error| {
+    run(args).unwrap_or_else(|error| {
         let _ = writeln!(io::stderr(), "{name}: {error:#}");
         ExitCode::from(failure)
-    })
-}
-
-/// The arguments of the command `name`, given without it; `Err` is the status to end with, once help or the reason has
-/// been printed: 0 for help, 2 for an error, 1 if help could not be written.
-fn parse<A: Parser>(name: &str, args: &[String]) -> Result<A, ExitCode> {
-    A::try_parse_from(once(name.to_owned()).chain(args.iter().cloned())).map_err(|error| {
-        let printed = error.print().and_then(|()| io::stdout().flush());
-        let status = u8::try_from(error.exit_code()).unwrap_or(2);
-        ExitCode::from(if printed.is_err() { status.max(1) } else { status })
     })
 }
 

@@ -31,9 +31,9 @@ use config::Ports;
 use explain::{Explainer, mail_summary};
 use mail::ParsedMail;
 use printer::{Colour, DemoEnd, Printer, wants_colours};
-use sandbox::{Sandbox, SandboxError};
+use sandbox::Sandbox;
 use scorecard::{FLAKY, Scorecard};
-use smtp_sink::{ReceivedMail, SinkEvent, SmtpSink};
+use smtp_sink::{ReceivedMail, SinkEvent};
 
 use crate::usage;
 
@@ -90,12 +90,7 @@ pub(crate) fn main(args: &[String]) -> ExitCode {
     if let Some((_, part)) = args.split_first().filter(|(flag, _)| *flag == builtin_program::FLAG) {
         return builtin_program::run(part);
     }
-    usage::run(args, 1, |args: Args| run(&args).map(status))
-}
-
-/// The exit status: whether every expected mail arrived.
-fn status(is_complete: bool) -> ExitCode {
-    if is_complete { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    usage::run(args, 1, |args: Args| Ok(if run(&args)? { ExitCode::SUCCESS } else { ExitCode::FAILURE }))
 }
 
 /// Runs the demo; returns whether every expected mail arrived.
@@ -105,9 +100,9 @@ fn run(args: &Args) -> Result<bool> {
     let start = Instant::now();
     let opens = start + SERVER_CLOSED;
     let mail = tell.clone();
-    let catcher = SmtpSink::open(opens, move |caught| drop(mail.send(Input::Smtp(caught))))
+    let mail_port = smtp_sink::start(opens, move |caught| drop(mail.send(Input::Smtp(caught))))
         .context("cannot listen on a port of 127.0.0.1 for mail")?;
-    let (mut sandbox, connection) = start_sandbox(catcher.port())?;
+    let (mut sandbox, connection) = start_sandbox(mail_port)?;
     event_stream::watch(connection, move |event| drop(tell.send(Input::Event(event))))
         .context("cannot watch supervisord")?;
     if args.keep {
@@ -122,7 +117,7 @@ fn run(args: &Args) -> Result<bool> {
         ),
     };
     let places = [
-        ("web page", format!("http://127.0.0.1:{}/", sandbox.page_port())),
+        ("web page", format!("http://127.0.0.1:{}/", sandbox.page_port)),
         ("in a shell", format!("{} status", sandbox.control().display())),
         ("its log", sandbox.folder().join("supervisord.log").display().to_string()),
     ];
@@ -148,9 +143,11 @@ fn start_sandbox(mail: u16) -> Result<(Sandbox, UnixStream)> {
     loop {
         tries.next();
         let [shop, page] = config::free_ports().context("cannot find a free port of 127.0.0.1")?;
-        match Sandbox::start(Ports { mail, shop, page }) {
-            Err(SandboxError::Exited(_)) if !tries.is_empty() => {}
-            set => return Ok(set?),
+        let mut sandbox = Sandbox::start(Ports { mail, shop, page })?;
+        match sandbox.connect()? {
+            Some(stream) => return Ok((sandbox, stream)),
+            None if tries.is_empty() => bail!("supervisord does not start:\n{}", sandbox.last_output()),
+            None => {}
         }
     }
 }

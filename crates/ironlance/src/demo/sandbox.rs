@@ -10,9 +10,9 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 use std::{env, thread};
 
+use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
-use thiserror::Error;
 
 use super::config::{self, LISTENERS, Ports};
 
@@ -36,40 +36,25 @@ const EXIT_GRACE: Duration = Duration::from_secs(1);
 /// Rounds of killing processes that are left, as new ones may have been started meanwhile.
 const KILL_ROUNDS: usize = 20;
 
-/// Why the sandbox cannot be started.
-#[derive(Debug, Error)]
-pub(super) enum SandboxError {
-    #[error("cannot make a folder for the demo: {0}")]
-    Folder(io::Error),
-    #[error("cannot write into {}: {}", .0.display(), .1)]
-    Write(PathBuf, io::Error),
-    #[error("cannot start {}: {}", .0.display(), .1)]
-    Start(PathBuf, io::Error),
-    #[error("supervisord does not start:\n{0}")]
-    Exited(String),
-    #[error("supervisord does not answer within {} seconds", START_TIMEOUT.as_secs())]
-    Timeout,
-}
-
 /// A running supervisord in a folder of its own.
 #[derive(Debug)]
 pub(super) struct Sandbox {
     folder: TempDir,
-    page_port: u16,
+    /// The port of the web page.
+    pub(super) page_port: u16,
     supervisord: Child,
 }
 
 impl Sandbox {
-    /// Writes the files and starts supervisord; also returns a connection to it, which proves that it is running.
-    pub(super) fn start(ports: Ports) -> Result<(Self, UnixStream), SandboxError> {
-        let folder = folder().map_err(SandboxError::Folder)?;
-        let unwritten = |error| SandboxError::Write(folder.path().to_owned(), error);
+    /// Writes the files and starts supervisord.
+    pub(super) fn start(ports: Ports) -> Result<Self> {
+        let folder = folder().context("cannot make a folder for the demo")?;
+        let unwritten = || format!("cannot write into {}", folder.path().display());
         let bin = folder.path().join("bin");
-        config::write(folder.path(), ports).and_then(|()| link_commands(&bin)).map_err(unwritten)?;
-        let log = File::create(folder.path().join("supervisord.out")).map_err(unwritten)?;
-        let log_too = log.try_clone().map_err(unwritten)?;
+        config::write(folder.path(), ports).and_then(|()| link_commands(&bin)).with_context(unwritten)?;
+        let log = File::create(folder.path().join("supervisord.out")).with_context(unwritten)?;
+        let log_too = log.try_clone().with_context(unwritten)?;
         let program = bin.join(DAEMON);
-        let unstarted = |error| SandboxError::Start(program.clone(), error);
         let supervisord = Command::new(&program)
             .args(["-n", "-c", "supervisord.conf"])
             .current_dir(folder.path())
@@ -81,23 +66,22 @@ impl Sandbox {
             // Ctrl-C must reach only this process, which then stops supervisord in order.
             .process_group(0)
             .spawn()
-            .map_err(unstarted)?;
-        let mut sandbox = Self { folder, page_port: ports.page, supervisord };
-        sandbox.connect().map(|stream| (sandbox, stream))
+            .with_context(|| format!("cannot start {}", program.display()))?;
+        Ok(Self { folder, page_port: ports.page, supervisord })
     }
 
-    /// Connects as soon as supervisord accepts.
-    fn connect(&mut self) -> Result<UnixStream, SandboxError> {
+    /// Connects as soon as supervisord accepts, which proves that it is running; `None` if it has exited.
+    pub(super) fn connect(&mut self) -> Result<Option<UnixStream>> {
         let end = Instant::now() + START_TIMEOUT;
         while Instant::now() < end {
             if let Ok(stream) = UnixStream::connect(self.folder().join("supervisor.sock")) {
-                return Ok(stream);
+                return Ok(Some(stream));
             }
             if self.exit_within(POLL_INTERVAL).is_some() {
-                return Err(SandboxError::Exited(self.last_output()));
+                return Ok(None);
             }
         }
-        Err(SandboxError::Timeout)
+        bail!("supervisord does not answer within {} seconds", START_TIMEOUT.as_secs())
     }
 
     /// The exit status of supervisord if it has exited by itself, with a short wait for one that is just exiting.
@@ -119,11 +103,6 @@ impl Sandbox {
     /// The folder.
     pub(super) fn folder(&self) -> &Path {
         self.folder.path()
-    }
-
-    /// The port of the web page.
-    pub(super) const fn page_port(&self) -> u16 {
-        self.page_port
     }
 
     /// supervisorctl, which finds the configuration by its own path.

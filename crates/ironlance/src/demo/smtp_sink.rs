@@ -1,12 +1,10 @@
-//! [`SmtpSink`]: a mail server on a free port that reports each mail it receives; as much of SMTP (RFC 5321) as the
+//! [`start`]: a mail server on a free port that reports each mail it receives; as much of SMTP (RFC 5321) as the
 //! demo's listeners need.
 //!
 //! At first it is closed and answers 421, to show that no mail is lost.
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -41,54 +39,24 @@ pub(super) struct ReceivedMail {
     pub(super) content: Vec<u8>,
 }
 
-/// The running server; it ends when this is dropped.
-#[derive(Debug)]
-pub(super) struct SmtpSink {
-    port: u16,
-    over: Arc<AtomicBool>,
-}
-
-impl SmtpSink {
-    /// Listens on a free port of 127.0.0.1, accepts mail from `opens` on, and calls `tell` for each event.
-    /// Fails when no port can be bound.
-    pub(super) fn open(
-        opens: Instant,
-        tell: impl Fn(SinkEvent) + Clone + Send + 'static,
-    ) -> io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        let port = listener.local_addr()?.port();
-        let over = Arc::new(AtomicBool::new(false));
-        let ended = Arc::clone(&over);
-        thread::Builder::new().name("mail-sink".into()).spawn(move || {
-            for stream in listener.incoming() {
-                if ended.load(Ordering::Relaxed) {
-                    return;
-                }
-                // A client that closed the connection before the greeting is ignored.
-                let Ok(stream) = stream else { continue };
-                let tell = tell.clone();
-                let client = move || match Instant::now() < opens {
-                    true => reject(stream, &tell),
-                    false => serve(&stream, &tell),
-                };
-                let _ = thread::Builder::new().spawn(client);
-            }
-        })?;
-        Ok(Self { port, over })
-    }
-
-    /// The port of 127.0.0.1 that it listens on.
-    pub(super) const fn port(&self) -> u16 {
-        self.port
-    }
-}
-
-impl Drop for SmtpSink {
-    fn drop(&mut self) {
-        self.over.store(true, Ordering::Relaxed);
-        // Wakes the thread that waits in accept.
-        let _ = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port));
-    }
+/// Starts the server on a free port of 127.0.0.1, which it returns. It accepts mail from `opens` on, and calls `tell` for
+/// each event; it ends with this process. Fails when no port can be bound.
+pub(super) fn start(opens: Instant, tell: impl Fn(SinkEvent) + Clone + Send + 'static) -> io::Result<u16> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let port = listener.local_addr()?.port();
+    let accept = move || {
+        // A client that closed the connection before the greeting is ignored.
+        for stream in listener.incoming().flatten() {
+            let tell = tell.clone();
+            let client = move || match Instant::now() < opens {
+                true => reject(stream, &tell),
+                false => serve(&stream, &tell),
+            };
+            let _ = thread::Builder::new().spawn(client);
+        }
+    };
+    thread::Builder::new().name("mail-sink".into()).spawn(accept)?;
+    Ok(port)
 }
 
 fn reject(mut stream: TcpStream, tell: &impl Fn(SinkEvent)) {
@@ -283,9 +251,8 @@ mod tests {
         let patience = Some(Duration::from_secs(15));
         for (opens, banner) in [(Duration::from_secs(3600), "421 "), (Duration::ZERO, "220 ")] {
             let (tell, told) = channel();
-            let sink =
-                SmtpSink::open(Instant::now() + opens, move |event| tell.send(event).unwrap()).unwrap();
-            let mut client = TcpStream::connect((Ipv4Addr::LOCALHOST, sink.port())).unwrap();
+            let port = start(Instant::now() + opens, move |event| tell.send(event).unwrap()).unwrap();
+            let mut client = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
             client.set_read_timeout(patience).unwrap();
             client
                 .write_all(b"EHLO me\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\nhi\r\n.\r\nQUIT\r\n")

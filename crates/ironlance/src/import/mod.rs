@@ -109,19 +109,13 @@ fn count_unchanged(config: &Config, superlance: usize, found: &mut Findings) {
     let is_pool = |kind: &GroupKind| matches!(kind, GroupKind::Listeners { .. });
     let (pools, groups): (Vec<_>, Vec<_>) = config.groups.iter().partition(|group| is_pool(&group.kind));
     let processes: usize = groups.iter().map(|group| group.programs.len()).sum();
+    let others = pools.len().saturating_sub(superlance);
+    let ways_in = config.servers.len();
     let counts = [
         (processes, format!("{} in {}", number(processes, "process"), number(groups.len(), "group"))),
         (superlance, format!("{} of superlance", number(superlance, "listener"))),
-        (pools.len().saturating_sub(superlance), {
-            format!(
-                "{} of another kind, in whatever language",
-                number(pools.len().saturating_sub(superlance), "listener")
-            )
-        }),
-        (
-            config.servers.len(),
-            format!("{} for supervisorctl and other clients", number(config.servers.len(), "way in")),
-        ),
+        (others, format!("{} of another kind, in whatever language", number(others, "listener"))),
+        (ways_in, format!("{} for supervisorctl and other clients", number(ways_in, "way in"))),
     ];
     for (_, line) in counts.into_iter().filter(|(count, _)| *count > 0) {
         found.whole(FindingKind::Unchanged, &line);

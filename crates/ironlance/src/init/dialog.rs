@@ -1,6 +1,6 @@
 //! Builds an [`InitPlan`] from options and defaults, and from the user's answers for what no option gives.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, StdinLock, StdoutLock, Write};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
@@ -151,7 +151,7 @@ fn answer<T>(
 ) -> Result<T> {
     match terminal {
         Some(terminal) => Ok(terminal.prompter.ask(question, read)?),
-        None => Ok(read(question.default)?),
+        None => read(question.default),
     }
 }
 
@@ -179,7 +179,7 @@ fn programs_from_args(args: &Args) -> Result<Vec<ProgramAnswer>> {
 
 fn paths_for(file: &Path, env: &InitEnv, overwrite: Overwrite) -> Result<ConfigPaths, paths::PathError> {
     let paths = ConfigPaths::of(file, &env.host_env.cwd, &env.root, env.host_env.uid)?;
-    paths.check_free(overwrite)?;
+    paths::check_free(&paths.file, overwrite)?;
     Ok(paths)
 }
 
@@ -202,7 +202,7 @@ impl Login {
         let (user, given) = match (transport, &args.password_file) {
             (MailTransport::Server(ServerAnswer { user: Some(_), .. }), Some(file)) => {
                 let file = env.host_env.cwd.join(file);
-                paths::can_read(&file)
+                fs::read_to_string(&file)
                     .with_context(|| format!("cannot read the password file {}", file.display()))?;
                 return Ok(Self { password_file: Some(file), password: None });
             }
@@ -229,7 +229,7 @@ impl Login {
 /// The sender: a login that is an address is accepted by the server as one.
 fn sender(args: &Args, env: &InitEnv, transport: &MailTransport) -> Result<String> {
     if let Some(from) = &args.mail_from {
-        return Ok(answers::mail_from(from)?);
+        return answers::mail_from(from);
     }
     let user = match transport {
         MailTransport::Server(server) => server.user.as_deref().and_then(url_encoding::decode),

@@ -15,7 +15,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use ironlance_config::Config;
+use ironlance_config::{Config, Overrides, load};
 use ironlance_core::redact::has_secret;
 
 use crate::import::path_search::find_program;
@@ -104,7 +104,7 @@ fn write(plan: &InitPlan, env: &InitEnv, overwrite: Overwrite) -> Result<Config>
         ConfigRole::Standalone { .. } => written.path(),
         ConfigRole::Included { of } => of,
     };
-    let config = match verify::check(main, &env.host_env) {
+    let config = match load(main, &Overrides::default(), &env.host_env) {
         Ok(config) if config.groups.iter().all(|group| group.name.0 != TESTED_LISTENER) => bail!(
             "cannot add {}: {} does not include it; name a place for a whole configuration by --output",
             paths.file.display(),

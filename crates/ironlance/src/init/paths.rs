@@ -156,11 +156,6 @@ impl ConfigPaths {
         }
     }
 
-    /// Fails where the configuration exists already and may not be overwritten.
-    pub(super) fn check_free(&self, overwrite: Overwrite) -> Result<(), PathError> {
-        check_free(&self.file, overwrite)
-    }
-
     /// Creates the missing folders.
     pub(super) fn make_folders(&self) -> Result<CreatedFolders, PathError> {
         let mut made = CreatedFolders(Vec::new());
@@ -195,8 +190,8 @@ impl Drop for CreatedFolders {
     }
 }
 
-/// Only a regular file is overwritten, also through a link.
-fn check_free(file: &Path, overwrite: Overwrite) -> Result<(), PathError> {
+/// Fails where a file exists already and may not be overwritten: only a regular file may, also through a link.
+pub(super) fn check_free(file: &Path, overwrite: Overwrite) -> Result<(), PathError> {
     match file.metadata() {
         Ok(there) if there.is_dir() => Err(PathError::IsFolder(file.to_owned())),
         Ok(there) if !there.is_file() => Err(PathError::NotAFile(file.to_owned())),
@@ -291,11 +286,6 @@ fn beside(target: &Path, text: &str, mode: u32) -> io::Result<NamedTempFile> {
     file.as_file().set_permissions(Permissions::from_mode(mode))?;
     file.as_file().sync_all()?;
     Ok(file)
-}
-
-/// Reads the first line of a file, to check that it can be read.
-pub(super) fn can_read(file: &Path) -> io::Result<()> {
-    fs::read_to_string(file).map(drop)
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Verifies what was written: loads the configuration as supervisord does, and sends a test alert by the listener's own
+//! Verifies a configuration: looks for sections that are there already, and sends a test alert by the listener's own
 //! command.
 
 use std::io::{self, Write};
@@ -6,17 +6,12 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use ironlance_config::ini::Ini;
-use ironlance_config::{Config, ConfigFaults, HostEnv, Overrides, load, load_raw};
+use ironlance_config::{Config, ConfigFaults, HostEnv, load_raw};
 use ironlance_core::text::shlex;
 use ironlance_listeners::command::LOGIN_REFUSED;
 
 /// The exit status of the test alert for a refused login (sysexits.h, EX_NOPERM).
 const NO_PERMISSION: i32 = 77;
-
-/// Reads the configuration as supervisord would.
-pub(super) fn check(file: &Path, host_env: &HostEnv) -> Result<Config, ConfigFaults> {
-    load(file, &Overrides::default(), host_env)
-}
 
 /// The sections of `text` that a configuration has already in a file other than `but`, as `[section] in FILE`.
 ///

@@ -113,11 +113,6 @@ fn rows(outbox: &Outbox, folder: OutboxFolder) -> Result<Vec<Row>> {
     Ok(ids.map(|id| Row::new(id.clone(), outbox.load(folder, &id))).collect())
 }
 
-fn batches(outbox: &Outbox) -> Result<Vec<Row>> {
-    let names = outbox.batches()?.into_iter();
-    Ok(names.map(|name| Row::new(name.clone(), outbox.load_batch(&name))).collect())
-}
-
 /// The line of one alert.
 pub(super) fn line(outbox: &Outbox, folder: OutboxFolder, id: &str) -> String {
     Row::new(id.to_owned(), outbox.load(folder, id)).line(super::state(folder), unix_time())
@@ -125,11 +120,12 @@ pub(super) fn line(outbox: &Outbox, folder: OutboxFolder, id: &str) -> String {
 
 /// The command.
 pub(super) fn list(outbox: &Outbox, only_dead: bool, json: bool) -> Result<ExitCode> {
+    let batches = outbox.batches()?.into_iter();
     let mut listing = Listing {
         folder: outbox.dir().display().to_string(),
         waiting: rows(outbox, OutboxFolder::New)?,
         dead: rows(outbox, OutboxFolder::Dead)?,
-        batches: batches(outbox)?,
+        batches: batches.map(|name| Row::new(name.clone(), outbox.load_batch(&name))).collect(),
         last_error: outbox.last_error().map(|(at, reason)| Failure { at, reason: redact(&reason) }),
     };
     let (waiting, dead) = (listing.waiting.len(), listing.dead.len());
