@@ -155,30 +155,21 @@ fn read_characters(input: &mut impl BufRead, count: usize) -> Result<String, Ser
 
 /// Moves every complete character from `bytes` to `text` and counts them; an unfinished one stays in `bytes`.
 fn decode(bytes: &mut Vec<u8>, text: &mut String) -> usize {
-    let mut count = 0;
-    let mut rest = bytes.as_slice();
-    loop {
-        match std::str::from_utf8(rest) {
-            Ok(good) => {
-                text.push_str(good);
-                count += good.chars().count();
-                rest = &[];
-                break;
-            }
-            Err(error) => {
-                let (good, bad) = rest.split_at(error.valid_up_to());
-                let good = std::str::from_utf8(good).expect("from_utf8 said that it is valid up to here");
-                text.push_str(good);
-                count += good.chars().count();
-                rest = bad;
-                let Some(length) = error.error_len() else { break };
-                text.push(char::REPLACEMENT_CHARACTER);
-                count += length;
-                rest = &rest[length..];
-            }
+    let (mut count, mut unfinished) = (0, Vec::new());
+    let mut chunks = bytes.utf8_chunks().peekable();
+    while let Some(chunk) = chunks.next() {
+        text.push_str(chunk.valid());
+        count += chunk.valid().chars().count();
+        let bad = chunk.invalid();
+        let may_go_on = || std::str::from_utf8(bad).is_err_and(|error| error.error_len().is_none());
+        if chunks.peek().is_none() && may_go_on() {
+            unfinished = bad.to_vec();
+        } else if !bad.is_empty() {
+            text.push(char::REPLACEMENT_CHARACTER);
+            count += bad.len();
         }
     }
-    *bytes = rest.to_vec();
+    *bytes = unfinished;
     count
 }
 
@@ -254,6 +245,13 @@ mod tests {
         let (result, _, seen) = run(b"eventname:X len:4\na\xff\xfebeventname:TICK_5 len:0\n");
         assert!(result.is_ok(), "{result:?}");
         assert_eq!(seen.changes.len(), 2);
+    }
+
+    #[test]
+    fn only_the_end_of_what_was_read_may_be_an_unfinished_character() {
+        let (mut bytes, mut text) = (b"\xe2\x82A\xe2\x82".to_vec(), String::new());
+        assert_eq!(decode(&mut bytes, &mut text), 3);
+        assert_eq!((bytes.as_slice(), text.as_str()), (b"\xe2\x82".as_slice(), "\u{fffd}A"));
     }
 
     #[test]

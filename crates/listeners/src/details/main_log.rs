@@ -26,12 +26,10 @@ pub struct ProcessHistory {
 /// A start or an end of the process.
 struct Line<'a> {
     time: DateTime,
-    what: What<'a>,
-}
-
-enum What<'a> {
-    Spawned { pid: &'a str },
-    Exited { how: &'a str },
+    /// The pid of a start.
+    spawned: Option<&'a str>,
+    /// How it ended.
+    exited: Option<&'a str>,
 }
 
 /// Reads the end of a main log. `pid` is the id of the process that ended, if the event has it;
@@ -39,31 +37,18 @@ enum What<'a> {
 pub fn read(log: &str, process: &str, pid: Option<&str>) -> ProcessHistory {
     let since = log.lines().find_map(stamp).map(|(time, _)| time.strftime("%Y-%m-%d %H:%M:%S").to_string());
     let lines: Vec<Line<'_>> = log.lines().filter_map(|line| parse(line, process)).collect();
-    let starts = lines.iter().filter(|line| matches!(line.what, What::Spawned { .. })).count();
-    let start_of =
-        |pid: &str| lines.iter().rposition(|line| matches!(line.what, What::Spawned { pid: p } if p == pid));
+    let starts = lines.iter().filter(|line| line.spawned.is_some()).count();
+    let is_end = |line: &Line<'_>| line.exited.is_some();
+    let start_of = |pid: &str| lines.iter().rposition(|line| line.spawned == Some(pid));
     let end = match pid.and_then(start_of) {
         // Two groups may each have a process of this name: only an end that follows its own start is certain.
-        Some(start) => Some(start + 1).filter(|next| lines.get(*next).is_some_and(Line::is_end)),
-        None => lines.iter().rposition(Line::is_end),
+        Some(start) => Some(start + 1).filter(|next| lines.get(*next).is_some_and(is_end)),
+        None => lines.iter().rposition(is_end),
     };
     let Some(end) = end else { return ProcessHistory { starts, since, ..ProcessHistory::default() } };
-    let start = end.checked_sub(1).map(|before| &lines[before]).filter(|line| !line.is_end());
+    let start = end.checked_sub(1).map(|before| &lines[before]).filter(|line| !is_end(line));
     let ran_for = start.map(|start| lines[end].time.duration_since(start.time).as_secs_f64().max(0.0));
-    ProcessHistory { ended: lines[end].how().map(str::to_owned), ran_for, starts, since }
-}
-
-impl<'a> Line<'a> {
-    fn how(&self) -> Option<&'a str> {
-        match self.what {
-            What::Exited { how } => Some(how),
-            What::Spawned { .. } => None,
-        }
-    }
-
-    fn is_end(&self) -> bool {
-        self.how().is_some()
-    }
+    ProcessHistory { ended: lines[end].exited.map(str::to_owned), ran_for, starts, since }
 }
 
 /// The time at the start of a line, and what follows it.
@@ -76,14 +61,13 @@ fn stamp(line: &str) -> Option<(DateTime, &str)> {
 fn parse<'a>(line: &'a str, process: &str) -> Option<Line<'a>> {
     let (time, rest) = stamp(line)?;
     let (_, message) = rest.trim_start().split_once(' ')?;
-    let what = if let Some(rest) = message.strip_prefix("spawned: '") {
+    if let Some(rest) = message.strip_prefix("spawned: '") {
         let pid = rest.strip_prefix(process)?.strip_prefix("' with pid ")?;
-        What::Spawned { pid }
-    } else {
-        let rest = message.strip_prefix("exited: ")?.strip_prefix(process)?.strip_prefix(" (")?;
-        What::Exited { how: rest.split_once("; ").map_or(rest, |(how, _)| how) }
-    };
-    Some(Line { time, what })
+        return Some(Line { time, spawned: Some(pid), exited: None });
+    }
+    let rest = message.strip_prefix("exited: ")?.strip_prefix(process)?.strip_prefix(" (")?;
+    let how = rest.split_once("; ").map_or(rest, |(how, _)| how);
+    Some(Line { time, spawned: None, exited: Some(how) })
 }
 
 #[cfg(test)]
