@@ -1,7 +1,8 @@
 //! What happened, as data: [`Notification`], made by the rules of a listener and kept in the outbox. `render` makes texts of it.
 
 use ironlance_core::{Namespec, ProcessState};
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,10 +24,10 @@ pub enum Cause {
     /// A process entered a state.
     StateChange {
         /// Which process.
-        #[serde(with = "name_as_pair")]
+        #[serde(serialize_with = "write_name", deserialize_with = "read_name")]
         name: Namespec,
         /// The state that it entered.
-        #[serde(with = "state_by_name")]
+        #[serde(serialize_with = "write_state", deserialize_with = "read_state")]
         state: ProcessState,
         /// For `EXITED`: whether the exit status is among the program's `exitcodes`.
         expected: bool,
@@ -49,7 +50,7 @@ pub enum Cause {
     /// A process uses more memory than it may.
     MemoryLimit {
         /// Which process.
-        #[serde(with = "name_as_pair")]
+        #[serde(serialize_with = "write_name", deserialize_with = "read_name")]
         name: Namespec,
         /// Its memory in bytes.
         bytes: u64,
@@ -123,32 +124,21 @@ impl ProcessDetails {
 }
 
 /// A state as Supervisor's name of it.
-mod state_by_name {
-    use ironlance_core::ProcessState;
-    use serde::de::Error;
-    use serde::{Deserialize, Deserializer, Serializer};
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn write_state<S: Serializer>(state: &ProcessState, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(state.name())
+}
 
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
-    pub(super) fn serialize<S: Serializer>(state: &ProcessState, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(state.name())
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<ProcessState, D::Error> {
-        let name = String::deserialize(from)?;
-        ProcessState::from_name(&name).ok_or_else(|| D::Error::custom(format!("unknown state {name:?}")))
-    }
+fn read_state<'de, D: Deserializer<'de>>(from: D) -> Result<ProcessState, D::Error> {
+    let name = String::deserialize(from)?;
+    ProcessState::from_name(&name).ok_or_else(|| D::Error::custom(format!("unknown state {name:?}")))
 }
 
 /// A name as `[group, process]`.
-mod name_as_pair {
-    use ironlance_core::Namespec;
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+fn write_name<S: Serializer>(name: &Namespec, to: S) -> Result<S::Ok, S::Error> {
+    (name.group.to_string(), name.process.to_string()).serialize(to)
+}
 
-    pub(super) fn serialize<S: Serializer>(name: &Namespec, to: S) -> Result<S::Ok, S::Error> {
-        (name.group.to_string(), name.process.to_string()).serialize(to)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Namespec, D::Error> {
-        <(String, String)>::deserialize(from).map(|(group, process)| Namespec::new(group, process))
-    }
+fn read_name<'de, D: Deserializer<'de>>(from: D) -> Result<Namespec, D::Error> {
+    <(String, String)>::deserialize(from).map(|(group, process)| Namespec::new(group, process))
 }

@@ -117,10 +117,7 @@ impl fmt::Display for SmtpServer {
             Security::Plain | Security::Offered | Security::StartTls => "smtp",
         };
         let user = self.user.as_ref().map(|user| format!("{user}@")).unwrap_or_default();
-        if self.host.contains(':') {
-            write!(f, "{scheme}://{user}[{}]:{}", self.host, self.port)
-        } else {
-            write!(f, "{scheme}://{user}{}:{}", self.host, self.port)
-        }
+        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
+        write!(f, "{scheme}://{user}{host}:{}", self.port)
     }
 }

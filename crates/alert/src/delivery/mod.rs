@@ -34,7 +34,7 @@ use signal_hook::iterator::Signals;
 use crate::outbox::record::StoredAlert;
 use crate::outbox::store::Store;
 use crate::outbox::{Outbox, record};
-use machine::{DeliverySettings, Input};
+use machine::Input;
 use store::MemoryStore;
 use worker::{DeliveryWorker, Message};
 
@@ -98,12 +98,9 @@ pub fn memory(state_dir: Option<&Path>) -> ExitCode {
     watch_signals(tell.clone(), || Input::Drain);
     let is_orphaned = Arc::new(AtomicBool::new(false));
     take_alerts(Arc::clone(&store), tell.clone(), Arc::clone(&is_orphaned));
-    let worker = DeliveryWorker {
-        heartbeat: lock_holder::heartbeat_to_listener,
-        ..DeliveryWorker::new(Arc::<MemoryStore>::clone(&store))
-    };
-    let worker =
-        DeliveryWorker { settings: DeliverySettings { is_from_memory: true, ..worker.settings }, ..worker };
+    let mut worker = DeliveryWorker::new(Arc::<MemoryStore>::clone(&store));
+    worker.heartbeat = lock_holder::heartbeat_to_listener;
+    worker.settings.is_from_memory = true;
     worker.run(&inbox, &tell);
     if !is_orphaned.load(Ordering::SeqCst) {
         // The listener still has all of them, and gives them to the next process.

@@ -43,15 +43,10 @@ impl Outbox {
     /// Where the disk refuses, `stored` is repaired all the same.
     pub(super) fn replace_damaged(&self, stored: &mut StoredAlert) -> Result<(), OutboxError> {
         let id = stored.alert.id.clone();
-        let kept = format!("{id}{DAMAGED}");
-        stored.alert.entries.push(notice(stored.damaged, &kept));
+        let kept = self.keep_damaged(&self.path(OutboxFolder::New, &id), &id);
+        stored.alert.entries.push(notice(stored.damaged, &format!("{id}{DAMAGED}")));
         stored.damaged = 0;
-        let (new, dead) = (self.path(OutboxFolder::New, &id), self.path(OutboxFolder::Dead, &kept));
-        if let Err(error) = fs::hard_link(&new, &dead)
-            && error.kind() != ErrorKind::AlreadyExists
-        {
-            return Err(at("link", &dead)(error));
-        }
+        kept?;
         self.replace(stored)
     }
 
@@ -59,8 +54,11 @@ impl Outbox {
     pub(super) fn keep_damaged(&self, path: &Path, id: &str) -> Result<String, OutboxError> {
         let kept = format!("{id}{DAMAGED}");
         let dead = self.path(OutboxFolder::Dead, &kept);
-        fs::hard_link(path, &dead).map_err(at("link", &dead))?;
-        Ok(kept)
+        match fs::hard_link(path, &dead) {
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(at("link", &dead)(error)),
+            // It may be there from before a kill.
+            Ok(()) | Err(_) => Ok(kept),
+        }
     }
 
     /// Splits an alert that is too large for one mail. The parts wait when this returns, and the large one is removed, or a

@@ -14,17 +14,8 @@ use super::store::Store;
 use super::{Outbox, origin_file};
 
 impl Outbox {
-    /// Notes that an alert was sent.
-    pub(super) fn note_in_ledger(&self, id: &str) -> Result<(), OutboxError> {
-        self.note_in_first(&ledgers(), id)
-    }
-
-    /// The alerts that wait although the ledger says that they were sent.
-    pub(super) fn sent_by_ledger(&self) -> Vec<String> {
-        self.sent_by(&ledgers())
-    }
-
-    fn sent_by(&self, folders: &[PathBuf]) -> Vec<String> {
+    /// The alerts that wait although a ledger says that they were sent.
+    pub(super) fn sent_by(&self, folders: &[PathBuf]) -> Vec<String> {
         let mut sent = HashSet::new();
         for path in folders.iter().map(|folder| self.ledger(folder)) {
             let Ok(content) = folder::read_own(&path) else { continue };
@@ -43,7 +34,8 @@ impl Outbox {
         folder.join(format!("sent-{}", origin_file(&self.dir().to_string_lossy())))
     }
 
-    fn note_in_first(&self, folders: &[PathBuf], id: &str) -> Result<(), OutboxError> {
+    /// Notes in the first ledger that can be written that an alert was sent.
+    pub(super) fn note_in_ledger(&self, folders: &[PathBuf], id: &str) -> Result<(), OutboxError> {
         let mut outcome = Ok(());
         for folder in folders {
             let path = self.ledger(folder);
@@ -60,7 +52,7 @@ impl Outbox {
 }
 
 /// The folders that may hold a ledger, the best first; each has our uid in its name.
-fn ledgers() -> Vec<PathBuf> {
+pub(super) fn ledgers() -> Vec<PathBuf> {
     let own = format!("ironlance-{}", rustix::process::geteuid().as_raw());
     let runtime = env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|path| path.is_absolute());
     let folders = runtime.into_iter().chain([PathBuf::from("/run"), env::temp_dir()]);
@@ -80,7 +72,7 @@ mod tests {
         for id in ["1", "2"] {
             fs::write(outbox.new_dir().join(id), "x").unwrap();
         }
-        outbox.note_in_first(&folders, "1").unwrap();
+        outbox.note_in_ledger(&folders, "1").unwrap();
         assert_eq!(outbox.sent_by(&folders), ["1"]);
         fs::remove_file(outbox.new_dir().join("1")).unwrap();
         assert!(outbox.sent_by(&folders).is_empty());

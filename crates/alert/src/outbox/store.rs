@@ -4,6 +4,7 @@ use std::fs;
 
 use super::folder::{self, OutboxError, at};
 use super::record::{FailedAttempt, OutboxRecord, StoredAlert};
+use super::sent_ledger::ledgers;
 use super::{Outbox, OutboxFolder};
 use crate::alert::Alert;
 
@@ -108,11 +109,12 @@ impl Store for Outbox {
     }
 
     fn mark_sent(&self, id: &str) -> Result<(), OutboxError> {
-        self.append(OutboxFolder::New, id, &OutboxRecord::Sent).or_else(|_| self.note_in_ledger(id))
+        self.append(OutboxFolder::New, id, &OutboxRecord::Sent)
+            .or_else(|_| self.note_in_ledger(&ledgers(), id))
     }
 
     fn sent_but_present(&self) -> Vec<String> {
-        self.sent_by_ledger()
+        self.sent_by(&ledgers())
     }
 
     fn repair(&self, stored: &mut StoredAlert) -> Result<(), OutboxError> {

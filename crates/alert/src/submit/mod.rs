@@ -214,13 +214,9 @@ impl Submitter {
         self.deliver_waiting();
     }
 
-    fn batch(&self) -> &[AlertEntry] {
-        self.batch.as_ref().map(Batch::entries).unwrap_or_default()
-    }
-
     /// Whether a further entry of the batch is to have details.
     pub fn wants_details(&self) -> bool {
-        self.batch().len() < DETAILED_ENTRIES
+        self.batch.as_ref().is_none_or(|batch| batch.entries().len() < DETAILED_ENTRIES)
     }
 
     /// Adds to the batch; it is safe when this returns.

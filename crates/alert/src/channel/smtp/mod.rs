@@ -43,31 +43,28 @@ impl Smtp {
 
 impl DeliveryChannel for Smtp {
     fn send(&mut self, alert: &Alert, progress: &mut dyn DeliveryProgress) -> Result<Receipt, DeliveryError> {
-        let runtime = match &self.runtime {
+        let Self { server, timeouts, session: kept, runtime } = self;
+        let runtime = match runtime {
             Ok(runtime) => runtime,
             Err(error) => return Err(DeliveryError::Unreachable(format!("cannot start a runtime: {error}"))),
         };
-        let (outcome, session) = runtime.block_on(async {
+        runtime.block_on(async {
             let mut alive = None;
-            if let Some(mut session) = self.session.take() {
+            if let Some(mut session) = kept.take() {
                 alive = session.reset().await.then_some(session);
             }
             let mut session = match alive {
                 Some(session) => session,
-                None => match SmtpSession::open(&self.server, &self.timeouts, progress).await {
-                    Ok(session) => session,
-                    Err(error) => return (Err(error), None),
-                },
+                None => SmtpSession::open(server, timeouts, progress).await?,
             };
             let outcome = session.send(alert, progress).await;
             if session.is_spent(MAILS_PER_CONNECTION) {
                 session.quit().await;
-                return (outcome, None);
+            } else {
+                *kept = Some(session);
             }
-            (outcome, Some(session))
-        });
-        self.session = session;
-        outcome
+            outcome
+        })
     }
 }
 

@@ -91,12 +91,12 @@ impl Dispatcher<'_> {
     fn handle(&mut self, message: Message) {
         let input = match message {
             Message::Changed(ids) if ids.is_empty() => self.scan(),
-            Message::Changed(ids) => self.load(&ids),
+            Message::Changed(ids) => self.load(ids),
             Message::Finished(queue, id, result) => return self.finished(&queue, &id, result),
             Message::Input(input) => input,
         };
         if input == Input::RetryAll {
-            let found = self.load(&self.worker.store.ids());
+            let found = self.load(self.worker.store.ids());
             self.step(found);
         }
         if input == Input::Stop && self.machine.schedule().is_busy() {
@@ -109,14 +109,14 @@ impl Dispatcher<'_> {
     fn scan(&mut self) -> Input {
         let mut ids = self.worker.store.ids();
         ids.retain(|id| !self.machine.schedule().contains(id));
-        self.load(&ids)
+        self.load(ids)
     }
 
     /// These alerts with their queues. A damaged one becomes a dead letter; one that cannot be read for another reason
     /// is read again later.
-    fn load(&mut self, ids: &[String]) -> Input {
+    fn load(&mut self, ids: Vec<String>) -> Input {
         let mut found = Vec::new();
-        let mut ids = VecDeque::from(ids.to_vec());
+        let mut ids = VecDeque::from(ids);
         while let Some(id) = ids.pop_front() {
             if self.closed.contains_key(&id) {
                 continue;
