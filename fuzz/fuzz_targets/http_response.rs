@@ -43,8 +43,8 @@ fuzz_target!(|data: &[u8]| {
     let request = build_request(&request).expect("a valid request");
     let mut on_head = |_: &HttpResponse| ControlFlow::Continue(());
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime without drivers");
-    let (response, ()) =
-        runtime.block_on(async { tokio::join!(exchange_over(ours, request, &mut on_head, &mut on_body), server) });
+    let (response, ()) = runtime
+        .block_on(async { tokio::join!(exchange_over(ours, request, &mut on_head, &mut on_body), server) });
     assert!(received <= answer.len());
     if let Ok(response) = response {
         assert!((100..1000).contains(&response.status));
