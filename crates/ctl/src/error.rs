@@ -92,6 +92,11 @@ impl CtlError {
         }
     }
 
+    /// The fault's message; empty for other errors.
+    pub(crate) fn fault_text(&self) -> &str {
+        self.fault().map_or("", |fault| &fault.string)
+    }
+
     /// Whether supervisord answered with a fault of this kind.
     pub(crate) fn is_fault(&self, kind: FaultKind) -> bool {
         self.fault().is_some_and(|fault| fault.code == kind.code())

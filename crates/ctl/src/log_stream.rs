@@ -16,28 +16,12 @@ use crate::terminal::interrupt::InterruptTarget;
 /// The status of an existing page.
 const OK: u16 = 200;
 
-/// A log that can be followed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum LogPage<'n> {
-    /// The log of a process.
-    Process {
-        /// The process, as in supervisord's methods.
-        name: &'n str,
-        /// `stdout` or `stderr`.
-        channel: &'n str,
-    },
-    /// Supervisord's own log.
-    MainLog,
-}
+/// The page of supervisord's own log.
+pub(crate) const MAIN_LOG: &str = "/mainlogtail";
 
-impl LogPage<'_> {
-    /// The URL path, not escaped.
-    fn path(&self) -> String {
-        match self {
-            Self::Process { name, channel } => format!("/logtail/{name}/{channel}"),
-            Self::MainLog => "/mainlogtail".to_owned(),
-        }
-    }
+/// The page of a process's log, not escaped; `channel` is `stdout` or `stderr`.
+pub(crate) fn log_page(name: &str, channel: &str) -> String {
+    format!("/logtail/{name}/{channel}")
 }
 
 /// Percent-encodes a URL path: all but letters, digits and RFC 3986's unreserved and path characters.
@@ -53,14 +37,13 @@ fn escape(path: &str) -> String {
     })
 }
 
-/// Follows a log until it ends or ^C; after ^C, a newline ends the terminal's line.
-pub(crate) fn follow(session: &mut Session, page: &LogPage<'_>) -> Result<(), CtlError> {
+/// Follows the log of a page until it ends or ^C; after ^C, a newline ends the terminal's line.
+pub(crate) fn follow(session: &mut Session, page: &str) -> Result<(), CtlError> {
     session.print("==> Press Ctrl-C to exit <==");
     session.flush();
-    let machine = |reason| CtlError::System { what: "watch for ^C", reason };
-    let catch = session.interrupts.catch().map_err(machine)?;
+    let (_guard, stop) = session.catch_interrupts()?;
     let view = LogStream::new(&session.client()?, &session.options.serverurl, page);
-    if view.copy(catch.socket().map_err(machine)?) == FollowEnd::Stopped {
+    if view.copy(stop) == FollowEnd::Stopped {
         session.print("");
     }
     Ok(())
@@ -85,9 +68,8 @@ struct LogStream {
 }
 
 impl LogStream {
-    fn new(client: &Client, serverurl: &str, page: &LogPage<'_>) -> Self {
-        let path = page.path();
-        Self { request: client.get_request(escape(&path)), url: format!("{serverurl}{path}") }
+    fn new(client: &Client, serverurl: &str, page: &str) -> Self {
+        Self { request: client.get_request(escape(page)), url: format!("{serverurl}{page}") }
     }
 
     /// Copies the log to stdout until it ends or `stop` becomes readable. Errors go to stderr; a connection that breaks
@@ -146,7 +128,7 @@ impl BackgroundFollowers {
     pub(crate) fn start(
         client: &Client,
         serverurl: &str,
-        pages: &[LogPage<'_>],
+        pages: &[String],
         caller: &InterruptTarget,
     ) -> Result<Self, CtlError> {
         let machine = |reason| CtlError::System { what: "follow a log", reason };
@@ -183,9 +165,8 @@ mod tests {
 
     #[test]
     fn a_path_carries_any_name() {
-        let path = |name| escape(&LogPage::Process { name, channel: "stdout" }.path());
+        let path = |name| escape(&log_page(name, "stdout"));
         assert_eq!(path("shop:web_1"), "/logtail/shop:web_1/stdout");
         assert_eq!(path("é %?#"), "/logtail/%C3%A9%20%25%3F%23/stdout");
-        assert_eq!(LogPage::MainLog.path(), "/mainlogtail");
     }
 }

@@ -1,6 +1,7 @@
 //! The session that every verb works with: options, output, input, exit status, and the connection to one supervisord.
 
 use std::io::{self, Write};
+use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use ironlance_core::Namespec;
@@ -13,13 +14,17 @@ use crate::options::Options;
 use crate::output::buffer::{OutputBuffer, TerminalInfo};
 use crate::output::style;
 use crate::selector;
-use crate::terminal::interrupt::InterruptHandler;
+use crate::terminal::interrupt::{InterruptGuard, InterruptHandler};
 use crate::terminal::line_reader::{LineEditor, LineReader};
 
 /// The version of the XML-RPC interface.
 const API_VERSION: &str = "3.0";
 /// The time limit for the list of processes.
 const LIST_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What most verbs print when supervisord stops.
+pub(crate) const SHUTTING_DOWN: (FaultKind, &str) =
+    (FaultKind::ShutdownState, "ERROR: supervisor shutting down");
 
 /// Calls a method of supervisord.
 pub(crate) type CallFn<'a> = dyn FnMut(&str, &[Value]) -> Result<Value, CtlError> + 'a;
@@ -162,9 +167,25 @@ impl Session {
         self.status = status;
     }
 
+    /// Fails with the line for the fault; returns an error that has none.
+    pub(crate) fn fail_by_fault(
+        &mut self,
+        error: CtlError,
+        lines: &[(FaultKind, &str)],
+    ) -> Result<(), CtlError> {
+        let Some((_, line)) = lines.iter().find(|(kind, _)| error.is_fault(*kind)) else { return Err(error) };
+        self.fail(exit_status::GENERIC, line);
+        Ok(())
+    }
+
     /// The properties of stdout.
     pub(crate) fn terminal(&self) -> TerminalInfo {
         TerminalInfo::of_stdout()
+    }
+
+    /// Redirects ^C: while the guard lives, it makes the socket readable.
+    pub(crate) fn catch_interrupts(&mut self) -> Result<(InterruptGuard, UnixStream), CtlError> {
+        self.interrupts.catch().map_err(|reason| CtlError::System { what: "watch for ^C", reason })
     }
 
     /// A client for calls and pages beside those of this session.

@@ -64,11 +64,11 @@ impl StatusObject {
 
 /// How often each of `infos` was started, by the answer of `ironlance.getAllProcessEnds`. It leaves out processes that
 /// have not ended: they were started once or never. All `None` from a daemon without this method.
-pub(crate) fn starts(infos: &[ProcessInfo], exits: Option<&[ProcessExitInfo]>) -> Vec<Option<u64>> {
+pub(crate) fn starts(infos: &[&ProcessInfo], exits: Option<&[ProcessExitInfo]>) -> Vec<Option<u64>> {
     let Some(exits) = exits else { return vec![None; infos.len()] };
     let known: HashMap<(&str, &str), u64> =
         exits.iter().map(|exit| ((exit.group.as_str(), exit.name.as_str()), exit.starts)).collect();
-    let of = |info: &ProcessInfo| {
+    let of = |info: &&ProcessInfo| {
         let counted = known.get(&(info.group.as_str(), info.name.as_str())).copied();
         // Without an exit there was at most one start; a spawn error leaves open whether it made a process.
         counted.or_else(|| info.spawnerr.is_empty().then_some(u64::from(info.start > 0)))
@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn who_has_not_ended_was_started_once_or_never() {
-        let infos = [info("ended", 7, 40), info("up", 8, 40), info("down", 0, 0)];
+        let infos = [&info("ended", 7, 40), &info("up", 8, 40), &info("down", 0, 0)];
         let exit = |name: &str, starts| ProcessExitInfo {
             name: name.into(),
             group: name.into(),

@@ -1,9 +1,11 @@
 //! Text for terminals: colours, columns, wrapping, and escaping of control characters.
 
 use std::borrow::Cow;
+use std::time::{Duration, SystemTime};
 
 use ironlance_core::ProcessState;
 pub(crate) use ironlance_core::text::escape::{escape_controls, is_terminal_control};
+use ironlance_host::local_time::LocalClock;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::output::buffer::TerminalInfo;
@@ -108,6 +110,12 @@ pub(crate) fn status(rows: &[StatusRow<'_>], terminal: TerminalInfo) -> Vec<Stri
 /// Escapes control characters on a terminal; leaves text for a pipe unchanged.
 pub(crate) fn sanitized(text: &str, terminal: TerminalInfo) -> Cow<'_, str> {
     if terminal.is_terminal { escape_controls(text).into() } else { text.into() }
+}
+
+/// A local date and time, of seconds since 1970.
+pub(crate) fn date_and_time(clock: &LocalClock, seconds: u64) -> String {
+    let at = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds));
+    clock.local(at.unwrap_or(SystemTime::UNIX_EPOCH)).strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
 /// The width of `text` on a screen, in columns.

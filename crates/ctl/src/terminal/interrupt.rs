@@ -25,7 +25,6 @@ pub(crate) struct InterruptTarget(Arc<Mutex<Option<UnixStream>>>);
 /// While it lives, ^C makes its socket readable and does nothing else.
 pub(crate) struct InterruptGuard {
     target: InterruptTarget,
-    receiver: UnixStream,
 }
 
 /// What ^C does without a guard.
@@ -38,14 +37,14 @@ enum DefaultAction {
 }
 
 impl InterruptHandler {
-    /// Redirects ^C to a new guard.
-    pub(crate) fn catch(&mut self) -> io::Result<InterruptGuard> {
+    /// Redirects ^C to a new guard, and to the socket that becomes readable then.
+    pub(crate) fn catch(&mut self) -> io::Result<(InterruptGuard, UnixStream)> {
         if !self.is_watched {
             self.watch(DefaultAction::Terminate)?;
         }
         let (receiver, sender) = UnixStream::pair()?;
         *self.target.lock() = Some(sender);
-        Ok(InterruptGuard { target: self.target.clone(), receiver })
+        Ok((InterruptGuard { target: self.target.clone() }, receiver))
     }
 
     /// From now on ^C exits quietly, and the terminal's settings are restored on every signal.
@@ -100,11 +99,6 @@ impl InterruptTarget {
 }
 
 impl InterruptGuard {
-    /// A socket that becomes readable at ^C.
-    pub(crate) fn socket(&self) -> io::Result<UnixStream> {
-        self.receiver.try_clone()
-    }
-
     /// A handle to notify this guard, as ^C does.
     pub(crate) fn follower(&self) -> InterruptTarget {
         self.target.clone()

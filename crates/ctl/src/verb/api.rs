@@ -59,19 +59,37 @@ pub(crate) struct Verb {
     pub(crate) help_group: HelpGroup,
     /// Whether supervisord must answer before the verb looks at its arguments.
     pub(crate) needs_server: bool,
+    /// Whether the shell ends after it.
+    pub(crate) ends_shell: bool,
     /// Runs it with the text after its name, without space around.
     ///
     /// A verb prints its results and sets the session's exit status. It fails for what it has no message of its own for.
-    pub(crate) run: fn(&mut Session, &str) -> Result<Flow, CtlError>,
+    pub(crate) run: fn(&mut Session, &str) -> Result<(), CtlError>,
 }
 
 impl Verb {
+    /// What most verbs of the original have in common.
+    pub(crate) const ORIGINAL: Self = Self {
+        name: "",
+        help: &[],
+        extensions: &[],
+        completes: Completion::Nothing,
+        help_group: HelpGroup::Original,
+        needs_server: false,
+        ends_shell: false,
+        run: |_, _| Ok(()),
+    };
+
+    /// What most verbs of ours have in common.
+    pub(crate) const OURS: Self = Self { help_group: HelpGroup::Ours, ..Self::ORIGINAL };
+
     /// Runs the verb; without a server that it needs, that is printed and nothing else is done.
     pub(crate) fn execute(&self, session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
         if self.needs_server && !session.check_server()? {
             return Ok(Flow::Next);
         }
-        (self.run)(session, rest)
+        (self.run)(session, rest)?;
+        Ok(if self.ends_shell { Flow::End } else { Flow::Next })
     }
 }
 
@@ -80,12 +98,17 @@ pub(crate) fn print_help(session: &mut Session, verb: &Verb) {
     verb.help.iter().for_each(|line| session.print(line));
 }
 
+/// Refuses the arguments: prints the error and the help.
+pub(crate) fn refuse(session: &mut Session, verb: &Verb, status: u8, line: &str) {
+    session.fail(status, line);
+    print_help(session, verb);
+}
+
 /// Checks that there are no arguments; otherwise prints the error and the help.
 pub(crate) fn check_no_arguments(session: &mut Session, verb: &Verb, rest: &str) -> bool {
     if !rest.is_empty() {
         let line = format!("Error: {} accepts no arguments", verb.name);
-        session.fail(exit_status::GENERIC, &line);
-        print_help(session, verb);
+        refuse(session, verb, exit_status::GENERIC, &line);
     }
     rest.is_empty()
 }

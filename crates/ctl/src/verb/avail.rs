@@ -1,40 +1,27 @@
 //! `avail`: lists the configured processes.
 
-use ironlance_rpc::FaultKind;
-
 use crate::error::CtlError;
-use crate::session::{Session, exit_status};
+use crate::session::{SHUTTING_DOWN, Session};
 use crate::struct_view::{StructView, namespec, struct_list};
-use crate::verb::api::{Completion, Flow, HelpGroup, Verb, check_no_arguments};
+use crate::verb::api::{Verb, check_no_arguments};
 
-pub(super) const VERB: Verb = Verb {
-    name: "avail",
-    help: &["avail\t\t\tDisplay all configured processes"],
-    extensions: &[],
-    completes: Completion::Nothing,
-    help_group: HelpGroup::Original,
-    needs_server: false,
-    run,
-};
+pub(super) const VERB: Verb =
+    Verb { name: "avail", help: &["avail\t\t\tDisplay all configured processes"], run, ..Verb::ORIGINAL };
 
 const METHOD: &str = "supervisor.getAllConfigInfo";
 
-fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
+fn run(session: &mut Session, rest: &str) -> Result<(), CtlError> {
     if !check_no_arguments(session, &VERB, rest) {
-        return Ok(Flow::Next);
+        return Ok(());
     }
-    match session.call(METHOD, &[]) {
-        Err(error) if error.is_fault(FaultKind::ShutdownState) => {
-            session.fail(exit_status::GENERIC, "ERROR: supervisor shutting down");
-        }
-        other => {
-            for info in struct_list(METHOD, &other?)? {
-                let line = line(info)?;
-                session.print_sanitized(&line);
-            }
-        }
-    }
-    Ok(Flow::Next)
+    let infos = match session.call(METHOD, &[]) {
+        Ok(infos) => infos,
+        Err(error) => return session.fail_by_fault(error, &[SHUTTING_DOWN]),
+    };
+    struct_list(METHOD, &infos)?.into_iter().try_for_each(|info| {
+        session.print_sanitized(&line(info)?);
+        Ok(())
+    })
 }
 
 fn line(info: StructView<'_>) -> Result<String, CtlError> {

@@ -8,7 +8,7 @@ use crate::command_line::words;
 use crate::error::CtlError;
 use crate::options::CHECK_VERB;
 use crate::session::{Session, exit_status};
-use crate::verb::api::{Completion, Flow, HelpGroup, Verb, print_help};
+use crate::verb::api::{Verb, refuse};
 
 pub(crate) const VERB: Verb = Verb {
     name: CHECK_VERB,
@@ -16,28 +16,23 @@ pub(crate) const VERB: Verb = Verb {
         "check <file>\t\tRead a configuration file as supervisord would, and show all its faults",
         "check\t\t\tThe same for the file of -c, or the one that is found without it",
     ],
-    extensions: &[],
-    completes: Completion::Nothing,
-    help_group: HelpGroup::Ours,
-    needs_server: false,
     run,
+    ..Verb::OURS
 };
 
-#[expect(clippy::unnecessary_wraps, reason = "every verb may fail")]
-fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
+fn run(session: &mut Session, rest: &str) -> Result<(), CtlError> {
     let named = words(rest);
     let file = match named.as_slice() {
         [] => session.options.configuration.clone(),
         [file] => Some(Path::new(file).to_path_buf()),
         _ => {
-            session.fail(exit_status::INVALID_ARGS, "Error: check accepts one file");
-            print_help(session, &VERB);
-            return Ok(Flow::Next);
+            refuse(session, &VERB, exit_status::INVALID_ARGS, "Error: check accepts one file");
+            return Ok(());
         }
     };
     let Some(file) = file else {
         session.fail(exit_status::INVALID_ARGS, "Error: no configuration file found; name one");
-        return Ok(Flow::Next);
+        return Ok(());
     };
     let checked = check(&file, &Overrides::default(), &HostEnv::current());
     checked.remarks.iter().for_each(|line| session.print(line));
@@ -45,5 +40,5 @@ fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
         CheckResult::Sound(line) => session.print(&line),
         CheckResult::Faulty => session.status = exit_status::INVALID_ARGS,
     }
-    Ok(Flow::Next)
+    Ok(())
 }

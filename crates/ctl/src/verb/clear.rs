@@ -6,7 +6,7 @@ use crate::command_line::words;
 use crate::error::CtlError;
 use crate::session::{Session, exit_status};
 use crate::struct_view::{Selector, namespec, struct_list};
-use crate::verb::api::{Completion, Flow, HelpGroup, Verb, print_help};
+use crate::verb::api::{Completion, Verb, refuse};
 
 pub(super) const VERB: Verb = Verb {
     name: "clear",
@@ -15,21 +15,19 @@ pub(super) const VERB: Verb = Verb {
         "clear <name> <name>\tClear multiple process' log files",
         "clear all\t\tClear all process' log files",
     ],
-    extensions: &[],
     completes: Completion::Processes,
-    help_group: HelpGroup::Original,
     needs_server: true,
     run,
+    ..Verb::ORIGINAL
 };
 
 const ALL: &str = "supervisor.clearAllProcessLogs";
 const ONE: &str = "supervisor.clearProcessLogs";
 
-fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
+fn run(session: &mut Session, rest: &str) -> Result<(), CtlError> {
     let names = words(rest);
     if names.is_empty() {
-        session.fail(exit_status::GENERIC, "Error: clear requires a process name");
-        print_help(session, &VERB);
+        refuse(session, &VERB, exit_status::GENERIC, "Error: clear requires a process name");
     } else if names.contains(&"all") {
         let results = session.call(ALL, &[])?;
         for result in struct_list(ALL, &results)? {
@@ -39,7 +37,7 @@ fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
     } else {
         names.into_iter().try_for_each(|name| one(session, name))?;
     }
-    Ok(Flow::Next)
+    Ok(())
 }
 
 fn one(session: &mut Session, name: &str) -> Result<(), CtlError> {

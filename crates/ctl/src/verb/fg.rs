@@ -7,34 +7,32 @@ use ironlance_rpc::{FaultKind, ProcessInfo, Value};
 
 use crate::command_line::words;
 use crate::error::CtlError;
-use crate::log_stream::{BackgroundFollowers, LogPage};
+use crate::log_stream::{BackgroundFollowers, log_page};
 use crate::session::{Session, exit_status};
 use crate::terminal::line_reader::ReadLine;
-use crate::verb::api::{Completion, Flow, HelpGroup, Verb, print_help};
+use crate::verb::api::{Completion, Verb, refuse};
 
 pub(super) const VERB: Verb = Verb {
     name: "fg",
     help: &["fg <process>\tConnect to a process in foreground mode", "\t\tCtrl-C to exit"],
-    extensions: &[],
     completes: Completion::Processes,
-    help_group: HelpGroup::Original,
     needs_server: true,
     run,
+    ..Verb::ORIGINAL
 };
 
 const STDIN: &str = "supervisor.sendProcessStdin";
 
-fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
+fn run(session: &mut Session, rest: &str) -> Result<(), CtlError> {
     let name = match words(rest).as_slice() {
         [] => {
-            session.fail(exit_status::GENERIC, "ERROR: no process name supplied");
-            print_help(session, &VERB);
-            return Ok(Flow::Next);
+            refuse(session, &VERB, exit_status::GENERIC, "ERROR: no process name supplied");
+            return Ok(());
         }
         [name] => *name,
         _ => {
             session.fail(exit_status::GENERIC, "ERROR: too many process names supplied");
-            return Ok(Flow::Next);
+            return Ok(());
         }
     };
     match session.process_info(name) {
@@ -45,7 +43,7 @@ fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
         }
         Err(error) => report_fault(session, error)?,
     }
-    Ok(Flow::Next)
+    Ok(())
 }
 
 fn is_running(info: &ProcessInfo) -> bool {
@@ -55,13 +53,11 @@ fn is_running(info: &ProcessInfo) -> bool {
 fn foreground(session: &mut Session, name: &str) -> Result<(), CtlError> {
     session.print("==> Press Ctrl-C to exit <==");
     session.flush();
-    let machine = |reason| CtlError::System { what: "watch for ^C", reason };
-    let catch = session.interrupts.catch().map_err(machine)?;
-    let interrupt = catch.socket().map_err(machine)?;
+    let (guard, interrupt) = session.catch_interrupts()?;
     let client = session.client()?;
-    let pages = ["stdout", "stderr"].map(|channel| LogPage::Process { name, channel });
+    let pages = ["stdout", "stderr"].map(|channel| log_page(name, channel));
     let followers =
-        BackgroundFollowers::start(&client, &session.options.serverurl, &pages, &catch.follower())?;
+        BackgroundFollowers::start(&client, &session.options.serverurl, &pages, &guard.follower())?;
     let ended = exchange(session, name, &interrupt);
     followers.stop();
     ended?;

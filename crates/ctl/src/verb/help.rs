@@ -2,31 +2,29 @@
 
 use crate::error::CtlError;
 use crate::session::Session;
-use crate::verb::api::{Completion, Flow, HelpGroup, Verb, print_help};
+use crate::verb::api::{Completion, HelpGroup, Verb, print_help};
 
 /// The verb; its `run` must pass the table of verbs to [`run`].
-pub(super) const fn verb(run: fn(&mut Session, &str) -> Result<Flow, CtlError>) -> Verb {
+pub(super) const fn verb(run: fn(&mut Session, &str) -> Result<(), CtlError>) -> Verb {
     Verb {
         name: "help",
         help: &["help\t\tPrint a list of available actions", "help <action>\tPrint help for <action>"],
-        extensions: &[],
         completes: Completion::VerbNames,
         help_group: HelpGroup::Unlisted,
-        needs_server: false,
         run,
+        ..Verb::ORIGINAL
     }
 }
 
 /// The width of the list, in columns.
 const WIDTH: usize = 79;
 
-#[expect(clippy::unnecessary_wraps, reason = "every verb may fail")]
-pub(super) fn run(session: &mut Session, rest: &str, verbs: &[Verb]) -> Result<Flow, CtlError> {
+pub(super) fn run(session: &mut Session, rest: &str, verbs: &[Verb]) -> Result<(), CtlError> {
     if rest.is_empty() {
         session.print("");
         print_group(session, "default", HelpGroup::Original, verbs);
         print_group(session, "ironlance", HelpGroup::Ours, verbs);
-        return Ok(Flow::Next);
+        return Ok(());
     }
     match verbs.iter().find(|verb| verb.name == rest && !verb.help.is_empty()) {
         Some(verb) => {
@@ -38,7 +36,7 @@ pub(super) fn run(session: &mut Session, rest: &str, verbs: &[Verb]) -> Result<F
         }
         None => session.print_sanitized(&format!("*** No help on {rest}")),
     }
-    Ok(Flow::Next)
+    Ok(())
 }
 
 /// Help lines for what a verb can do beyond the original.

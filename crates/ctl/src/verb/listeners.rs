@@ -14,7 +14,7 @@ use crate::output::buffer::TerminalInfo;
 use crate::output::json::{self, OutputFormat};
 use crate::output::style;
 use crate::session::{CallFn, Session, call_extension, exit_status};
-use crate::verb::api::{Completion, Flow, HelpGroup, Verb, print_help};
+use crate::verb::api::{Verb, refuse};
 use crate::verb::outbox_status::{self, OutboxObject};
 
 pub(crate) const VERB: Verb = Verb {
@@ -23,11 +23,8 @@ pub(crate) const VERB: Verb = Verb {
         "listeners\t\tShow the event listeners: state, events and alerts that wait, what was lost",
         "--json\t\t\tThe same as JSON, for scripts",
     ],
-    extensions: &[],
-    completes: Completion::Nothing,
-    help_group: HelpGroup::Ours,
-    needs_server: false,
     run,
+    ..Verb::OURS
 };
 
 const METHOD: &str = "ironlance.getListeners";
@@ -72,23 +69,23 @@ impl Serialize for ListenerReport {
     }
 }
 
-fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
+fn run(session: &mut Session, rest: &str) -> Result<(), CtlError> {
     let mut arguments = words(rest);
     let form = json::take_json_option(&mut arguments);
     if !arguments.is_empty() {
-        session.fail(exit_status::GENERIC, "Error: listeners accepts no arguments but --json");
-        print_help(session, &VERB);
-        return Ok(Flow::Next);
+        let line = "Error: listeners accepts no arguments but --json";
+        refuse(session, &VERB, exit_status::GENERIC, line);
+        return Ok(());
     }
     if !session.check_server()? {
-        return Ok(Flow::Next);
+        return Ok(());
     }
     let Some(mut listeners) = fetch(&mut session.caller())? else {
         session.fail(
             exit_status::UNIMPLEMENTED_FEATURE,
             "This supervisord does not tell how its listeners are; ironlance's does. See: status",
         );
-        return Ok(Flow::Next);
+        return Ok(());
     };
     let outboxes = outbox_status::fetch(&mut session.caller())?;
     add_outboxes(&mut listeners, &outboxes);
@@ -97,7 +94,7 @@ fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
         OutputFormat::Text => table(&listeners, &outboxes, session.terminal()),
     };
     lines.iter().for_each(|line| session.print(line));
-    Ok(Flow::Next)
+    Ok(())
 }
 
 /// All listeners; `None` from a supervisord without this method.

@@ -1,14 +1,13 @@
 //! `maintail`: prints the end of supervisord's own log, or follows it.
 
-use ironlance_rpc::{FaultKind, Value};
+use ironlance_rpc::Value;
 
 use crate::command_line::words;
 use crate::error::CtlError;
-use crate::log_stream::{self, LogPage};
+use crate::log_stream::{self, MAIN_LOG};
 use crate::session::{Session, exit_status};
-use crate::struct_view::text;
-use crate::verb::api::{Completion, Flow, HelpGroup, Verb, print_help};
-use crate::verb::tail::{DEFAULT_BYTES, Extent, offset};
+use crate::verb::api::{Verb, refuse};
+use crate::verb::tail::{DEFAULT_BYTES, Extent, offset, print_last};
 
 pub(super) const VERB: Verb = Verb {
     name: "maintail",
@@ -18,45 +17,30 @@ pub(super) const VERB: Verb = Verb {
         "maintail\tlast 1600 *bytes* of supervisor main log file",
         "",
     ],
-    extensions: &[],
-    completes: Completion::Nothing,
-    help_group: HelpGroup::Original,
     needs_server: true,
     run,
+    ..Verb::ORIGINAL
 };
 
 const METHOD: &str = "supervisor.readLog";
 
-fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
+fn run(session: &mut Session, rest: &str) -> Result<(), CtlError> {
     let extent = match words(rest).as_slice() {
         [] => Some(Extent::Last(DEFAULT_BYTES)),
         [one] => Extent::of(one),
         _ => {
-            session.fail(exit_status::GENERIC, "Error: too many arguments");
-            print_help(session, &VERB);
-            return Ok(Flow::Next);
+            refuse(session, &VERB, exit_status::GENERIC, "Error: too many arguments");
+            return Ok(());
         }
     };
     match extent {
-        None => session.fail(exit_status::GENERIC, &format!("Error: bad argument {rest}")),
-        Some(Extent::Follow) => log_stream::follow(session, &LogPage::MainLog)?,
-        Some(Extent::Last(bytes)) => last(session, bytes)?,
-    }
-    Ok(Flow::Next)
-}
-
-fn last(session: &mut Session, bytes: i64) -> Result<(), CtlError> {
-    let error = match session.call(METHOD, &[offset(bytes)?, Value::Int(0)]) {
-        Ok(output) => {
-            session.print(&text(METHOD, output)?);
-            return Ok(());
+        None => {
+            session.fail(exit_status::GENERIC, &format!("Error: bad argument {rest}"));
+            Ok(())
         }
-        Err(error) => error,
-    };
-    let words = [(FaultKind::NoFile, "no log file"), (FaultKind::Failed, "unknown error reading log")];
-    let Some((_, words)) = words.into_iter().find(|(kind, _)| error.is_fault(*kind)) else {
-        return Err(error);
-    };
-    session.fail(exit_status::GENERIC, &format!("supervisord: ERROR ({words})"));
-    Ok(())
+        Some(Extent::Follow) => log_stream::follow(session, MAIN_LOG),
+        Some(Extent::Last(bytes)) => {
+            print_last(session, METHOD, &[offset(bytes)?, Value::Int(0)], "supervisord")
+        }
+    }
 }

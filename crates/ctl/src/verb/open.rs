@@ -2,7 +2,7 @@
 
 use crate::error::CtlError;
 use crate::session::{Session, exit_status};
-use crate::verb::api::{Completion, Flow, HelpGroup, Verb};
+use crate::verb::api::Verb;
 use crate::verb::status;
 
 pub(super) const VERB: Verb = Verb {
@@ -11,23 +11,20 @@ pub(super) const VERB: Verb = Verb {
         "open <url>\tConnect to a remote supervisord process.",
         "\t\t(for UNIX domain socket, use unix:///socket/path)",
     ],
-    extensions: &[],
-    completes: Completion::Nothing,
-    help_group: HelpGroup::Original,
-    needs_server: false,
     run,
+    ..Verb::ORIGINAL
 };
 
-fn run(session: &mut Session, url: &str) -> Result<Flow, CtlError> {
+fn run(session: &mut Session, url: &str) -> Result<(), CtlError> {
     let scheme = url.split_once(':').map(|(scheme, _)| scheme.to_ascii_lowercase());
     if !matches!(scheme.as_deref(), Some("unix" | "http")) {
         session.fail(exit_status::GENERIC, "ERROR: url must be http:// or unix://");
-        return Ok(Flow::Next);
+        return Ok(());
     }
     url.clone_into(&mut session.options.serverurl);
     session.disconnect();
     let before = session.status;
-    status::show(session, "")?;
+    status::run(session, "")?;
     session.status = before;
-    Ok(Flow::Next)
+    Ok(())
 }

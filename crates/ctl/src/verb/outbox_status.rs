@@ -1,7 +1,6 @@
 //! The state of the listeners' outboxes: alerts that wait or were given up. Callers: `listeners` and `status`.
 
 use std::num::NonZeroU64;
-use std::time::{Duration, SystemTime};
 
 use ironlance_core::Namespec;
 use ironlance_host::local_time::LocalClock;
@@ -10,6 +9,7 @@ use ironlance_rpc::api::OutboxStatus;
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 use crate::error::CtlError;
+use crate::output::style;
 use crate::session::{CallFn, Session, call_extension};
 
 const METHOD: &str = "ironlance.getAlerts";
@@ -108,18 +108,14 @@ fn shell_quoted(path: &str) -> String {
 
 fn waiting_since(waiting: u64, oldest: Option<NonZeroU64>, clock: &LocalClock) -> String {
     let verb = if waiting == 1 { "alert waits" } else { "alerts wait" };
-    let since = oldest.map(|oldest| format!(" since {}", moment(clock, oldest.get()))).unwrap_or_default();
+    let since = oldest
+        .map(|oldest| format!(" since {}", style::date_and_time(clock, oldest.get())))
+        .unwrap_or_default();
     format!("{waiting} {verb} to be delivered{since}")
 }
 
 fn given_up(dead: u64) -> String {
     format!("{dead} {} given up", if dead == 1 { "alert was" } else { "alerts were" })
-}
-
-fn moment(clock: &LocalClock, seconds: u64) -> String {
-    let at =
-        SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds)).unwrap_or(SystemTime::UNIX_EPOCH);
-    clock.local(at).strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
 #[cfg(test)]
@@ -144,7 +140,7 @@ mod tests {
     #[test]
     fn what_waits_is_told_with_its_age_and_the_reason_and_how_to_see_it() {
         let clock = LocalClock::new();
-        let since = moment(&clock, 1_700_000_000);
+        let since = style::date_and_time(&clock, 1_700_000_000);
         let one = outbox(2, 1, "");
         assert_eq!(
             problems(&one, &clock),
@@ -168,7 +164,7 @@ mod tests {
     #[test]
     fn the_mark_adds_up_all_outboxes_and_is_not_there_where_all_is_well() {
         let clock = LocalClock::new();
-        let since = moment(&clock, 1_700_000_000);
+        let since = style::date_and_time(&clock, 1_700_000_000);
         assert_eq!(summary_of(&[outbox(0, 0, "")], &clock), None);
         assert_eq!(
             summary_of(&[outbox(1, 0, ""), outbox(0, 2, "x")], &clock).unwrap(),

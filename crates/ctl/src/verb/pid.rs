@@ -6,7 +6,7 @@ use crate::command_line::words;
 use crate::error::CtlError;
 use crate::session::{Session, exit_status};
 use crate::struct_view::unexpected_answer;
-use crate::verb::api::{Completion, Flow, HelpGroup, Verb};
+use crate::verb::api::{Completion, Verb};
 
 pub(super) const VERB: Verb = Verb {
     name: "pid",
@@ -15,16 +15,15 @@ pub(super) const VERB: Verb = Verb {
         "pid <name>\t\tGet the PID of a single child process by name.",
         "pid all\t\t\tGet the PID of every child process, one per line.",
     ],
-    extensions: &[],
     completes: Completion::Processes,
-    help_group: HelpGroup::Original,
     needs_server: true,
     run,
+    ..Verb::ORIGINAL
 };
 
 const SUPERVISORD: &str = "supervisor.getPID";
 
-fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
+fn run(session: &mut Session, rest: &str) -> Result<(), CtlError> {
     let names = words(rest);
     if names.is_empty() {
         let pid = session.call(SUPERVISORD, &[])?;
@@ -35,9 +34,9 @@ fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
             session.print(&info.pid.to_string());
         }
     } else {
-        names.into_iter().try_for_each(|name| one(session, name))?;
+        return names.into_iter().try_for_each(|name| one(session, name));
     }
-    Ok(Flow::Next)
+    Ok(())
 }
 
 fn one(session: &mut Session, name: &str) -> Result<(), CtlError> {

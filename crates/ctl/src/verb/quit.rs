@@ -2,16 +2,14 @@
 
 use crate::error::CtlError;
 use crate::session::Session;
-use crate::verb::api::{Completion, Flow, HelpGroup, Verb};
+use crate::verb::api::{HelpGroup, Verb};
 
 pub(super) const QUIT: Verb = Verb {
     name: "quit",
     help: &["quit\tExit the supervisor shell."],
-    extensions: &[],
-    completes: Completion::Nothing,
-    help_group: HelpGroup::Original,
-    needs_server: false,
+    ends_shell: true,
     run,
+    ..Verb::ORIGINAL
 };
 
 pub(super) const EXIT: Verb = Verb { name: "exit", help: &["exit\tExit the supervisor shell."], ..QUIT };
@@ -20,8 +18,7 @@ pub(super) const EXIT: Verb = Verb { name: "exit", help: &["exit\tExit the super
 pub(super) const END_OF_INPUT: Verb =
     Verb { name: "EOF", help: &[], help_group: HelpGroup::Unlisted, ..QUIT };
 
-#[expect(clippy::unnecessary_wraps, reason = "every verb may fail")]
-fn run(session: &mut Session, _rest: &str) -> Result<Flow, CtlError> {
+fn run(session: &mut Session, _rest: &str) -> Result<(), CtlError> {
     session.print("");
-    Ok(Flow::End)
+    Ok(())
 }

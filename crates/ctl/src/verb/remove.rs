@@ -4,34 +4,30 @@ use ironlance_rpc::{FaultKind, Value};
 
 use crate::command_line::words;
 use crate::error::CtlError;
-use crate::session::{Session, exit_status};
-use crate::verb::api::{Completion, Flow, HelpGroup, Verb};
+use crate::session::Session;
+use crate::verb::api::{Completion, Verb};
 
 pub(super) const VERB: Verb = Verb {
     name: "remove",
     help: &["remove <name> [...]\tRemoves process/group from active config"],
-    extensions: &[],
     completes: Completion::Groups,
-    help_group: HelpGroup::Original,
-    needs_server: false,
     run,
+    ..Verb::ORIGINAL
 };
 
-fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
-    words(rest).into_iter().try_for_each(|name| remove(session, name))?;
-    Ok(Flow::Next)
+fn run(session: &mut Session, rest: &str) -> Result<(), CtlError> {
+    words(rest).into_iter().try_for_each(|name| remove(session, name))
 }
 
 fn remove(session: &mut Session, name: &str) -> Result<(), CtlError> {
     match session.call("supervisor.removeProcessGroup", &[Value::from(name)]) {
         Ok(_) => session.print_sanitized(&format!("{name}: removed process group")),
-        Err(error) if error.is_fault(FaultKind::StillRunning) => {
-            session.fail(exit_status::GENERIC, &format!("ERROR: process/group still running: {name}"));
+        Err(error) => {
+            let running = format!("ERROR: process/group still running: {name}");
+            let unknown = format!("ERROR: no such process/group: {name}");
+            let lines = [(FaultKind::StillRunning, running.as_str()), (FaultKind::BadName, &unknown)];
+            session.fail_by_fault(error, &lines)?;
         }
-        Err(error) if error.is_fault(FaultKind::BadName) => {
-            session.fail(exit_status::GENERIC, &format!("ERROR: no such process/group: {name}"));
-        }
-        Err(error) => return Err(error),
     }
     Ok(())
 }

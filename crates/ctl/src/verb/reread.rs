@@ -5,30 +5,30 @@ use std::collections::BTreeMap;
 use ironlance_rpc::{FaultKind, Value};
 
 use crate::error::CtlError;
-use crate::session::{Session, exit_status};
+use crate::session::{SHUTTING_DOWN, Session};
 use crate::struct_view::{list, unexpected_answer};
-use crate::verb::api::{Completion, Flow, HelpGroup, Verb, check_no_arguments};
+use crate::verb::api::{Verb, check_no_arguments};
 
 pub(super) const VERB: Verb = Verb {
     name: "reread",
     help: &["reread \t\t\tReload the daemon's configuration files without add/remove"],
-    extensions: &[],
-    completes: Completion::Nothing,
-    help_group: HelpGroup::Original,
-    needs_server: false,
     run,
+    ..Verb::ORIGINAL
 };
 
 /// The method that reads the configuration again.
 pub(super) const METHOD: &str = "supervisor.reloadConfig";
 
-fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
+fn run(session: &mut Session, rest: &str) -> Result<(), CtlError> {
     if !check_no_arguments(session, &VERB, rest) {
-        return Ok(Flow::Next);
+        return Ok(());
     }
     let answer = match session.call(METHOD, &[]) {
         Ok(answer) => answer,
-        Err(error) => return report_refusal(session, error),
+        Err(error) => {
+            let refused = format!("ERROR: {}", error.fault_text());
+            return session.fail_by_fault(error, &[SHUTTING_DOWN, (FaultKind::CantReread, &refused)]);
+        }
     };
     let changes = ConfigChanges::read(&answer)?;
     let what: BTreeMap<&str, &str> =
@@ -40,18 +40,7 @@ fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
         session.print("No config updates to processes");
     }
     what.iter().for_each(|(name, what)| session.print_sanitized(&format!("{name}: {what}")));
-    Ok(Flow::Next)
-}
-
-fn report_refusal(session: &mut Session, error: CtlError) -> Result<Flow, CtlError> {
-    let known = [FaultKind::ShutdownState, FaultKind::CantReread].into_iter();
-    let line = match known.into_iter().find(|kind| error.is_fault(*kind)) {
-        Some(FaultKind::ShutdownState) => "ERROR: supervisor shutting down".to_owned(),
-        Some(_) => format!("ERROR: {}", error.fault().map_or("", |fault| &fault.string)),
-        None => return Err(error),
-    };
-    session.fail(exit_status::GENERIC, &line);
-    Ok(Flow::Next)
+    Ok(())
 }
 
 /// The groups that differ between the active and the new configuration.

@@ -6,7 +6,7 @@ use ironlance_rpc::ProcessInfo;
 use crate::error::CtlError;
 use crate::selector;
 use crate::session::{Session, exit_status};
-use crate::verb::api::{Completion, Flow, HelpGroup, Verb};
+use crate::verb::api::{Completion, Verb};
 use crate::verb::bulk_action::parallel_calls::AnswerWait;
 use crate::verb::{bulk_action, start, stop};
 
@@ -26,23 +26,22 @@ pub(super) const VERB: Verb = Verb {
         "restart web*\t\tRestart what fits (*, ?, [a-z], [!a-z]; quoted in a shell)",
     ],
     completes: Completion::Processes,
-    help_group: HelpGroup::Original,
     needs_server: true,
     run,
+    ..Verb::ORIGINAL
 };
 
-fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
-    let Some((names, answer_wait)) =
-        bulk_action::parse_arguments(session, &VERB, rest, exit_status::GENERIC)?
+fn run(session: &mut Session, rest: &str) -> Result<(), CtlError> {
+    let Some((names, answer_wait)) = bulk_action::parse_arguments(session, &VERB, rest, exit_status::GENERIC)
     else {
-        return Ok(Flow::Next);
+        return Ok(());
     };
     // A running process cannot be started, so the stop is always waited for.
     let stopping = if answer_wait == AnswerWait::NoWait { AnswerWait::UntilDone } else { answer_wait };
     let overdue = stop::stop(session, &names, stopping)?;
     if overdue.is_empty() {
         start::start(session, &names, answer_wait)?;
-        return Ok(Flow::Next);
+        return Ok(());
     }
     let all: Vec<Namespec> = session.all_process_info_soon()?.iter().map(ProcessInfo::namespec).collect();
     let stopped = selector::without(&names, &overdue, &all);
@@ -50,5 +49,5 @@ fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
     if !stopped.is_empty() {
         start::start(session, &stopped, answer_wait)?;
     }
-    Ok(Flow::Next)
+    Ok(())
 }

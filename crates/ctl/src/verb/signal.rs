@@ -5,7 +5,7 @@ use ironlance_rpc::Value;
 use crate::command_line::words;
 use crate::error::CtlError;
 use crate::session::{Session, exit_status};
-use crate::verb::api::{Completion, Flow, HelpGroup, Verb, print_help};
+use crate::verb::api::{Completion, Verb, refuse};
 use crate::verb::bulk_action::BulkAction;
 use crate::verb::stop;
 
@@ -19,9 +19,9 @@ pub(super) const VERB: Verb = Verb {
     ],
     extensions: &["signal <signal name> web*\t\tSignal what fits (*, ?, [a-z], [!a-z]; quoted in a shell)"],
     completes: Completion::SignalAndProcesses,
-    help_group: HelpGroup::Original,
     needs_server: true,
     run,
+    ..Verb::ORIGINAL
 };
 
 const SIGNAL: BulkAction = BulkAction {
@@ -34,7 +34,7 @@ const SIGNAL: BulkAction = BulkAction {
     no_group_status: exit_status::GENERIC,
 };
 
-fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
+fn run(session: &mut Session, rest: &str) -> Result<(), CtlError> {
     match words(rest).as_slice() {
         [signal, names @ ..] if !names.is_empty() => {
             let names = session.resolve(names)?;
@@ -42,9 +42,9 @@ fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
             SIGNAL.run_in_order(session, &names, &[Value::from(*signal)])?;
         }
         _ => {
-            session.fail(exit_status::GENERIC, "Error: signal requires a signal name and a process name");
-            print_help(session, &VERB);
+            let line = "Error: signal requires a signal name and a process name";
+            refuse(session, &VERB, exit_status::GENERIC, line);
         }
     }
-    Ok(Flow::Next)
+    Ok(())
 }

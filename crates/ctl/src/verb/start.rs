@@ -4,10 +4,10 @@ use ironlance_rpc::FaultKind;
 
 use crate::error::CtlError;
 use crate::session::{Session, exit_status};
-use crate::verb::api::{Completion, Flow, HelpGroup, Verb};
+use crate::verb::api::{Completion, Verb};
 use crate::verb::bulk_action::parallel_calls::AnswerWait;
 use crate::verb::bulk_action::progress::Direction;
-use crate::verb::bulk_action::{self, BulkAction, RefusalText};
+use crate::verb::bulk_action::{self, BulkAction};
 
 pub(super) const VERB: Verb = Verb {
     name: "start",
@@ -24,9 +24,9 @@ pub(super) const VERB: Verb = Verb {
         "start web*\t\tStart what fits (*, ?, [a-z], [!a-z]; quoted in a shell)",
     ],
     completes: Completion::Processes,
-    help_group: HelpGroup::Original,
     needs_server: true,
     run,
+    ..Verb::ORIGINAL
 };
 
 const START: BulkAction = BulkAction {
@@ -35,25 +35,25 @@ const START: BulkAction = BulkAction {
     process_method: "supervisor.startProcess",
     success_text: "started",
     refusals: &[
-        (FaultKind::BadName, RefusalText::FaultKind),
-        (FaultKind::NoFile, RefusalText::FaultKind),
-        (FaultKind::NotExecutable, RefusalText::FaultKind),
-        (FaultKind::AlreadyStarted, RefusalText::FaultKind),
-        (FaultKind::SpawnError, RefusalText::FaultKind),
-        (FaultKind::AbnormalTermination, RefusalText::FaultKind),
-        (FaultKind::Failed, RefusalText::ServerMessage),
+        FaultKind::BadName,
+        FaultKind::NoFile,
+        FaultKind::NotExecutable,
+        FaultKind::AlreadyStarted,
+        FaultKind::SpawnError,
+        FaultKind::AbnormalTermination,
+        FaultKind::Failed,
     ],
     ignored_fault: Some(FaultKind::AlreadyStarted),
     no_group_status: exit_status::INVALID_ARGS,
 };
 
-fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
+fn run(session: &mut Session, rest: &str) -> Result<(), CtlError> {
     if let Some((names, answer_wait)) =
-        bulk_action::parse_arguments(session, &VERB, rest, exit_status::INVALID_ARGS)?
+        bulk_action::parse_arguments(session, &VERB, rest, exit_status::INVALID_ARGS)
     {
         start(session, &names, answer_wait)?;
     }
-    Ok(Flow::Next)
+    Ok(())
 }
 
 /// Starts the named processes. Returns those that timed out.

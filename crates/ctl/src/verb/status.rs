@@ -11,7 +11,7 @@ use crate::output::style::{self, ExitExpectation, StatusRow};
 use crate::selector;
 use crate::session::{Session, call_extension, exit_status};
 use crate::struct_view::{Selector, namespec};
-use crate::verb::api::{Completion, Flow, HelpGroup, Verb};
+use crate::verb::api::{Completion, Verb};
 use crate::verb::outbox_status;
 
 pub(super) const VERB: Verb = Verb {
@@ -27,18 +27,12 @@ pub(super) const VERB: Verb = Verb {
         "status web*\t\tOf what fits (*, ?, [a-z], [!a-z]; quoted in a shell)",
     ],
     completes: Completion::Processes,
-    help_group: HelpGroup::Original,
-    needs_server: false,
     run,
+    ..Verb::ORIGINAL
 };
 
-fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
-    show(session, rest)?;
-    Ok(Flow::Next)
-}
-
 /// Prints the status of the processes named in `rest`, or of all.
-pub(super) fn show(session: &mut Session, rest: &str) -> Result<(), CtlError> {
+pub(super) fn run(session: &mut Session, rest: &str) -> Result<(), CtlError> {
     if !session.check_server()? {
         session.status = exit_status::STATUS_UNKNOWN;
         return Ok(());
@@ -49,7 +43,9 @@ pub(super) fn show(session: &mut Session, rest: &str) -> Result<(), CtlError> {
     let matching: Vec<&ProcessInfo> = if names.is_empty() || names.contains(&"all") {
         all.iter().collect()
     } else {
-        names.into_iter().flat_map(|name| select_rows(session, &all, name, form)).collect()
+        let namespecs: Vec<Namespec> = all.iter().map(ProcessInfo::namespec).collect();
+        let rows = names.into_iter().flat_map(|name| select(session, &namespecs, name, form));
+        rows.map(|at| &all[at]).collect()
     };
     let lines = match form {
         OutputFormat::Json => objects(session, &matching)?,
@@ -114,43 +110,26 @@ fn expected_exits<'r>(session: &mut Session, rows: &[&'r ProcessInfo]) -> Vec<(&
 }
 
 fn objects(session: &mut Session, rows: &[&ProcessInfo]) -> Result<Vec<String>, CtlError> {
-    let infos: Vec<ProcessInfo> = rows.iter().map(|row| (*row).clone()).collect();
     let method = "ironlance.getAllProcessEnds";
     let exits = call_extension(&mut session.caller(), method, &[], ProcessExitInfo::list_from_value)?;
-    let starts = json::starts(&infos, exits.as_deref());
+    let starts = json::starts(rows, exits.as_deref());
     let objects: Vec<StatusObject> =
-        infos.iter().zip(starts).map(|(info, starts)| StatusObject::new(info, starts)).collect();
+        rows.iter().zip(starts).map(|(info, starts)| StatusObject::new(info, starts)).collect();
     Ok(json::lines(&objects))
 }
 
-/// The rows that a name selects; prints an error if there are none.
-fn select_rows<'r>(
-    session: &mut Session,
-    all: &'r [ProcessInfo],
-    name: &str,
-    form: OutputFormat,
-) -> Vec<&'r ProcessInfo> {
-    let target = Selector::parse(name);
-    let is_meant = |row: &&ProcessInfo| match target {
-        Selector::Group(group) => row.group == group,
-        Selector::Process { group, name } => row.group == group && row.name == name,
-    };
-    let mut found: Vec<&ProcessInfo> = all.iter().filter(is_meant).collect();
-    if found.is_empty() && selector::is_pattern(name) {
-        let namespecs: Vec<Namespec> = all.iter().map(ProcessInfo::namespec).collect();
-        found = selector::select(name, &namespecs).into_iter().map(|at| &all[at]).collect();
-    }
+/// The indexes of the processes that a name selects; prints an error if there are none.
+fn select(session: &mut Session, all: &[Namespec], name: &str, form: OutputFormat) -> Vec<usize> {
+    let found = selector::select(name, all);
     if found.is_empty() {
         session.status = exit_status::STATUS_UNKNOWN;
-    }
-    if found.is_empty() {
-        let line = match target {
+        let line = match Selector::parse(name) {
             Selector::Group(group) => format!("{group}: ERROR (no such group)"),
             Selector::Process { .. } => format!("{name}: ERROR (no such process)"),
         };
         match form {
             OutputFormat::Text => {
-                session.fail(exit_status::STATUS_UNKNOWN, &line);
+                session.print_sanitized(&line);
                 session.print_suggestion(name);
             }
             // The JSON array has no room for a message.

@@ -4,10 +4,10 @@ use ironlance_rpc::FaultKind;
 
 use crate::error::CtlError;
 use crate::session::{Session, exit_status};
-use crate::verb::api::{Completion, Flow, HelpGroup, Verb};
+use crate::verb::api::{Completion, Verb};
 use crate::verb::bulk_action::parallel_calls::AnswerWait;
 use crate::verb::bulk_action::progress::Direction;
-use crate::verb::bulk_action::{self, BulkAction, RefusalText};
+use crate::verb::bulk_action::{self, BulkAction};
 
 pub(super) const VERB: Verb = Verb {
     name: "stop",
@@ -24,18 +24,14 @@ pub(super) const VERB: Verb = Verb {
         "stop web*\t\tStop what fits (*, ?, [a-z], [!a-z]; quoted in a shell)",
     ],
     completes: Completion::Processes,
-    help_group: HelpGroup::Original,
     needs_server: true,
     run,
+    ..Verb::ORIGINAL
 };
 
 /// Faults of stopping or signalling a process.
-pub(super) const REFUSALS: &[(FaultKind, RefusalText)] = &[
-    (FaultKind::BadName, RefusalText::FaultKind),
-    (FaultKind::BadSignal, RefusalText::FaultKind),
-    (FaultKind::NotRunning, RefusalText::FaultKind),
-    (FaultKind::Failed, RefusalText::ServerMessage),
-];
+pub(super) const REFUSALS: &[FaultKind] =
+    &[FaultKind::BadName, FaultKind::BadSignal, FaultKind::NotRunning, FaultKind::Failed];
 
 const STOP: BulkAction = BulkAction {
     all_method: "supervisor.stopAllProcesses",
@@ -47,13 +43,13 @@ const STOP: BulkAction = BulkAction {
     no_group_status: exit_status::GENERIC,
 };
 
-fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
+fn run(session: &mut Session, rest: &str) -> Result<(), CtlError> {
     if let Some((names, answer_wait)) =
-        bulk_action::parse_arguments(session, &VERB, rest, exit_status::GENERIC)?
+        bulk_action::parse_arguments(session, &VERB, rest, exit_status::GENERIC)
     {
         stop(session, &names, answer_wait)?;
     }
-    Ok(Flow::Next)
+    Ok(())
 }
 
 /// Stops the named processes. Returns those that timed out.

@@ -1,12 +1,10 @@
 //! The table of all verbs. Callers: the shell, completion, and the reference for manuals.
 
-use super::api::{Flow, Verb};
+use super::api::Verb;
 use super::{
     add, avail, check, clear, events, fg, help, listeners, maintail, open, pid, quit, reload, remove, reread,
     restart, shutdown, signal, start, status, stop, tail, update, version, why,
 };
-use crate::error::CtlError;
-use crate::session::Session;
 
 /// All verbs, by name.
 pub(crate) const VERBS: &[Verb] = &[
@@ -18,7 +16,8 @@ pub(crate) const VERBS: &[Verb] = &[
     events::VERB,
     quit::EXIT,
     fg::VERB,
-    help::verb(print_help),
+    // It alone needs the table itself.
+    help::verb(|session, rest| help::run(session, rest, VERBS)),
     listeners::VERB,
     maintail::VERB,
     open::VERB,
@@ -42,9 +41,4 @@ pub(crate) const VERBS: &[Verb] = &[
 /// The verb with this name.
 pub(crate) fn find(name: &str) -> Option<&'static Verb> {
     VERBS.iter().find(|verb| verb.name == name)
-}
-
-/// `help`, which alone needs the table itself.
-fn print_help(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
-    help::run(session, rest, VERBS)
 }

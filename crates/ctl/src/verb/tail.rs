@@ -5,10 +5,10 @@ use ironlance_rpc::{FaultKind, Value};
 
 use crate::command_line::words;
 use crate::error::CtlError;
-use crate::log_stream::{self, LogPage};
+use crate::log_stream::{self, log_page};
 use crate::session::{Session, exit_status};
 use crate::struct_view::text;
-use crate::verb::api::{Completion, Flow, HelpGroup, Verb, print_help};
+use crate::verb::api::{Completion, Verb, refuse};
 
 pub(super) const VERB: Verb = Verb {
     name: "tail",
@@ -20,11 +20,10 @@ pub(super) const VERB: Verb = Verb {
         "tail -100 <name>\tlast 100 *bytes* of process stdout",
         "tail <name> stderr\tlast 1600 *bytes* of process stderr",
     ],
-    extensions: &[],
     completes: Completion::ProcessAndChannel,
-    help_group: HelpGroup::Original,
     needs_server: true,
     run,
+    ..Verb::ORIGINAL
 };
 
 /// The default length of a tail, in bytes.
@@ -72,12 +71,16 @@ pub(super) fn offset(bytes: i64) -> Result<Value, CtlError> {
         .ok_or(CtlError::TooLarge)
 }
 
-fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
+fn run(session: &mut Session, rest: &str) -> Result<(), CtlError> {
     let words = words(rest);
-    match words.len() {
-        0 => return wrong_argument_count(session, "few"),
-        1..=3 => {}
-        _ => return wrong_argument_count(session, "many"),
+    let count = match words.len() {
+        0 => Some("few"),
+        1..=3 => None,
+        _ => Some("many"),
+    };
+    if let Some(count) = count {
+        refuse(session, &VERB, exit_status::GENERIC, &format!("Error: too {count} arguments"));
+        return Ok(());
     }
     let (modifier, rest) = match words.split_first() {
         Some((first, rest)) if first.starts_with('-') => (Some(*first), rest),
@@ -95,49 +98,40 @@ fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
     };
     match modifier.map_or(Some(Extent::Last(DEFAULT_BYTES)), Extent::of) {
         None => fail(session, &format!("Error: bad argument {}", modifier.unwrap_or_default())),
-        Some(Extent::Follow) => {
-            log_stream::follow(session, &LogPage::Process { name, channel: &channel })?;
-            Ok(Flow::Next)
+        Some(Extent::Follow) => log_stream::follow(session, &log_page(name, &channel)),
+        Some(Extent::Last(bytes)) => {
+            print_last(session, method, &[name.into(), offset(bytes)?, Value::Int(0)], name)
         }
-        Some(Extent::Last(bytes)) => last(session, name, method, bytes),
     }
 }
 
-fn last(session: &mut Session, name: &str, method: &'static str, bytes: i64) -> Result<Flow, CtlError> {
-    let error = match session.call(method, &[name.into(), offset(bytes)?, Value::Int(0)]) {
+/// Prints the log that a method reads; `name` is whose it is.
+pub(super) fn print_last(
+    session: &mut Session,
+    method: &'static str,
+    params: &[Value],
+    name: &str,
+) -> Result<(), CtlError> {
+    let error = match session.call(method, params) {
         Ok(output) => {
             session.print(&text(method, output)?);
-            return Ok(Flow::Next);
+            return Ok(());
         }
         Err(error) => error,
     };
-    let words = [
-        (FaultKind::NoFile, "no log file"),
-        (FaultKind::Failed, "unknown error reading log"),
-        (FaultKind::BadName, "no such process name"),
-    ];
-    match words.into_iter().find(|(kind, _)| error.is_fault(*kind)) {
-        Some((kind, words)) => {
-            let refused = fail(session, &format!("{name}: ERROR ({words})"));
-            if kind == FaultKind::BadName {
-                session.print_suggestion(name);
-            }
-            refused
-        }
-        None => Err(error),
+    let line = |reason: &str| format!("{name}: ERROR ({reason})");
+    if error.is_fault(FaultKind::BadName) {
+        session.fail(exit_status::GENERIC, &line("no such process name"));
+        session.print_suggestion(name);
+        return Ok(());
     }
+    let (missing, failed) = (line("no log file"), line("unknown error reading log"));
+    session.fail_by_fault(error, &[(FaultKind::NoFile, &missing), (FaultKind::Failed, &failed)])
 }
 
-fn wrong_argument_count(session: &mut Session, which: &str) -> Result<Flow, CtlError> {
-    let flow = fail(session, &format!("Error: too {which} arguments"));
-    print_help(session, &VERB);
-    flow
-}
-
-#[expect(clippy::unnecessary_wraps, reason = "it ends a verb, and every verb may fail")]
-fn fail(session: &mut Session, line: &str) -> Result<Flow, CtlError> {
+fn fail(session: &mut Session, line: &str) -> Result<(), CtlError> {
     session.fail(exit_status::GENERIC, line);
-    Ok(Flow::Next)
+    Ok(())
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use crate::command_line::words;
 use crate::error::CtlError;
 use crate::session::{Session, exit_status};
 use crate::struct_view::struct_list;
-use crate::verb::api::{Completion, Flow, HelpGroup, Verb};
+use crate::verb::api::{Completion, Verb};
 use crate::verb::reread::{self, ConfigChanges};
 
 pub(super) const VERB: Verb = Verb {
@@ -18,24 +18,22 @@ pub(super) const VERB: Verb = Verb {
         "update all\t\tReload config and add/remove as necessary, and will restart affected programs",
         "update <gname> [...]\tUpdate specific groups",
     ],
-    extensions: &[],
     completes: Completion::Groups,
-    help_group: HelpGroup::Original,
-    needs_server: false,
     run,
+    ..Verb::ORIGINAL
 };
 
 const STOP: &str = "supervisor.stopProcessGroup";
 const REMOVE: &str = "supervisor.removeProcessGroup";
 const ADD: &str = "supervisor.addProcessGroup";
 
-fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
+fn run(session: &mut Session, rest: &str) -> Result<(), CtlError> {
     let answer = match session.call(reread::METHOD, &[]) {
-        Err(error) if error.is_fault(FaultKind::ShutdownState) => {
-            session.fail(exit_status::GENERIC, "ERROR: already shutting down");
-            return Ok(Flow::Next);
+        Ok(answer) => answer,
+        Err(error) => {
+            let stopping = (FaultKind::ShutdownState, "ERROR: already shutting down");
+            return session.fail_by_fault(error, &[stopping]);
         }
-        other => other?,
     };
     let changes = ConfigChanges::read(&answer)?;
     let filter = GroupFilter::parse(rest);
@@ -54,7 +52,7 @@ fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
         call_for_group(session, ADD, group)?;
         session.print_sanitized(&format!("{group}: added process group"));
     }
-    Ok(Flow::Next)
+    Ok(())
 }
 
 /// The groups to update; empty for all.

@@ -1,7 +1,5 @@
 //! `version`: the version of Supervisor's interface, with `--long` the daemon's own.
 
-use std::time::{Duration, SystemTime};
-
 use ironlance_host::local_time::LocalClock;
 use ironlance_net::split_userinfo;
 use ironlance_rpc::Record;
@@ -12,22 +10,20 @@ use crate::options::VERSION_LINE;
 use crate::output::style;
 use crate::session::{Session, call_extension};
 use crate::struct_view::text;
-use crate::verb::api::{Completion, Flow, HelpGroup, Verb, check_no_arguments};
+use crate::verb::api::{Verb, check_no_arguments};
 
 pub(super) const VERB: Verb = Verb {
     name: "version",
     help: &["version\t\t\tShow the version of the remote supervisord process"],
     extensions: &["--long\t\t\tWhich daemon it is: ironlance or the original, its process, file and address"],
-    completes: Completion::Nothing,
-    help_group: HelpGroup::Original,
-    needs_server: false,
     run,
+    ..Verb::ORIGINAL
 };
 
 const METHOD: &str = "supervisor.getSupervisorVersion";
 const INFO: &str = "ironlance.getDaemonInfo";
 
-fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
+fn run(session: &mut Session, rest: &str) -> Result<(), CtlError> {
     let is_long = rest == "--long";
     let rest = if is_long { "" } else { rest };
     if check_no_arguments(session, &VERB, rest) && session.check_server()? {
@@ -39,7 +35,7 @@ fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
             session.print(&version);
         }
     }
-    Ok(Flow::Next)
+    Ok(())
 }
 
 fn long_lines(session: &mut Session, version: &str) -> Result<Vec<String>, CtlError> {
@@ -58,9 +54,7 @@ fn long_lines(session: &mut Session, version: &str) -> Result<Vec<String>, CtlEr
 }
 
 fn daemon_lines(info: &DaemonInfo, version: &str, clock: &LocalClock) -> Vec<String> {
-    let since = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(info.started));
-    let since =
-        clock.local(since.unwrap_or(SystemTime::UNIX_EPOCH)).strftime("%Y-%m-%d %H:%M:%S").to_string();
+    let since = style::date_and_time(clock, info.started);
     vec![
         format!("ironlance {}, in the place of Supervisor {version}", info.version),
         format!("pid {}, up since {since}", info.pid),

@@ -9,8 +9,8 @@ use ironlance_rpc::{Fault, FaultKind, Value};
 use crate::command_line::words;
 use crate::error::CtlError;
 use crate::session::{Session, exit_status};
-use crate::struct_view::{Selector, StructView, namespec, struct_list};
-use crate::verb::api::{Verb, print_help};
+use crate::struct_view::{Selector, namespec, struct_list};
+use crate::verb::api::{Verb, refuse};
 use crate::verb::bulk_action::parallel_calls::{AnswerWait, NamedCall};
 use crate::verb::bulk_action::progress::{Direction, ProgressLine};
 
@@ -25,21 +25,12 @@ pub(crate) struct BulkAction {
     pub(crate) process_method: &'static str,
     /// The message after a success.
     pub(crate) success_text: &'static str,
-    /// The messages after a fault, by kind.
-    pub(crate) refusals: &'static [(FaultKind, RefusalText)],
+    /// The known faults. The message has the kind's description, or is supervisord's where that is empty.
+    pub(crate) refusals: &'static [FaultKind],
     /// The fault that leaves the exit status unchanged.
     pub(crate) ignored_fault: Option<FaultKind>,
     /// The exit status for an unknown group.
     pub(crate) no_group_status: u8,
-}
-
-/// The message after a fault.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum RefusalText {
-    /// The kind's description after the name: see [`FaultKind::description`].
-    FaultKind,
-    /// Supervisord's message alone.
-    ServerMessage,
 }
 
 /// Parses the names and wait options of a verb. Prints the error and returns `None` where they are wrong; `unnamed` is
@@ -49,17 +40,16 @@ pub(crate) fn parse_arguments<'r>(
     verb: &Verb,
     rest: &'r str,
     unnamed: u8,
-) -> Result<Option<(Vec<&'r str>, AnswerWait)>, CtlError> {
+) -> Option<(Vec<&'r str>, AnswerWait)> {
     let mut names = words(rest);
     match parallel_calls::take_wait_options(&mut names) {
         Err(words) => session.fail(exit_status::INVALID_ARGS, &words),
-        Ok(answer_wait) if !names.is_empty() => return Ok(Some((names, answer_wait))),
+        Ok(answer_wait) if !names.is_empty() => return Some((names, answer_wait)),
         Ok(_) => {
-            session.fail(unnamed, &format!("Error: {} requires a process name", verb.name));
-            print_help(session, verb);
+            refuse(session, verb, unnamed, &format!("Error: {} requires a process name", verb.name));
         }
     }
-    Ok(None)
+    None
 }
 
 impl BulkAction {
@@ -70,16 +60,9 @@ impl BulkAction {
         names: &[&str],
         extra: &[Value],
     ) -> Result<(), CtlError> {
-        if names.contains(&"all") {
-            let answer = session.call(self.all_method, extra);
-            return self.report(session, Selector::Group("all"), answer);
-        }
-        for name in names {
-            let target = Selector::parse(name);
-            let (method, first) = self.method_for(target, name);
-            let params: Vec<Value> = [first].into_iter().chain(extra.iter().cloned()).collect();
+        for NamedCall { name, method, params } in self.calls(names, extra) {
             let answer = session.call(method, &params);
-            self.report(session, target, answer)?;
+            self.report(session, &name, answer)?;
         }
         Ok(())
     }
@@ -103,18 +86,11 @@ impl BulkAction {
             AnswerWait::UntilDone | AnswerWait::AtMost(_) => ProgressLine::begin(session, direction, &names)?,
         };
         let extra = if answer_wait == AnswerWait::NoWait { vec![Value::Bool(false)] } else { Vec::new() };
-        let questions = if names.contains(&"all") {
-            vec![NamedCall { name: "all".to_owned(), method: self.all_method, params: extra }]
-        } else {
-            names.iter().map(|name| self.call_for(name, &extra)).collect()
-        };
+        let questions = self.calls(&names, &extra);
         let mut overdue = Vec::new();
         parallel_calls::call_all(session, questions, answer_wait, progress, &mut |session, name, answer| {
             match answer.as_ref().err().and_then(|error| answer_wait.timed_out(error)) {
-                None => {
-                    let target = if name == "all" { Selector::Group(name) } else { Selector::parse(name) };
-                    act.report(session, target, answer)
-                }
+                None => act.report(session, name, answer),
                 Some(time) => {
                     let who = overdue_processes(session, direction, name);
                     for name in &who {
@@ -130,29 +106,44 @@ impl BulkAction {
         Ok(overdue)
     }
 
-    fn call_for(&self, name: &str, extra: &[Value]) -> NamedCall {
-        let (method, first) = self.method_for(Selector::parse(name), name);
-        let params = [first].into_iter().chain(extra.iter().cloned()).collect();
-        NamedCall { name: name.to_owned(), method, params }
-    }
-
-    /// The method for a selector, and its first parameter.
-    pub(crate) fn method_for(&self, target: Selector<'_>, name: &str) -> (&'static str, Value) {
-        match target {
-            Selector::Group(group) => (self.group_method, group.into()),
-            Selector::Process { .. } => (self.process_method, name.into()),
+    /// The calls for names; `extra` are parameters after the name.
+    fn calls(&self, names: &[&str], extra: &[Value]) -> Vec<NamedCall> {
+        if names.contains(&"all") {
+            return vec![NamedCall {
+                name: "all".to_owned(),
+                method: self.all_method,
+                params: extra.to_vec(),
+            }];
         }
+        let call = |name: &&str| {
+            let (method, first) = match Selector::parse(name) {
+                Selector::Group(group) => (self.group_method, group),
+                Selector::Process { .. } => (self.process_method, *name),
+            };
+            let params = [&[first.into()], extra].concat();
+            NamedCall { name: (*name).to_owned(), method, params }
+        };
+        names.iter().map(call).collect()
     }
 
-    /// Prints the result of a call for `target`.
-    pub(crate) fn report(
+    /// Prints the result of the call for a name.
+    fn report(
         &self,
         session: &mut Session,
-        target: Selector<'_>,
+        name: &str,
         answer: Result<Value, CtlError>,
     ) -> Result<(), CtlError> {
+        let target = if name == "all" { Selector::Group(name) } else { Selector::parse(name) };
         match (target, answer) {
-            (Selector::Group(_), Ok(results)) => self.report_list(session, self.group_method, &results),
+            (Selector::Group(_), Ok(results)) => {
+                for result in struct_list(self.group_method, &results)? {
+                    let name = namespec(result.text("group")?, result.text("name")?);
+                    // Older servers leave out the description of a success.
+                    let description = result.text("description").unwrap_or_default();
+                    self.report_result(session, &name, result.int("status")?, description)?;
+                }
+                Ok(())
+            }
             (Selector::Group(group), Err(error)) if error.is_fault(FaultKind::BadName) => {
                 session.fail(self.no_group_status, &format!("{group}: ERROR (no such group)"));
                 Ok(())
@@ -171,20 +162,6 @@ impl BulkAction {
         }
     }
 
-    fn report_list(
-        &self,
-        session: &mut Session,
-        method: &'static str,
-        results: &Value,
-    ) -> Result<(), CtlError> {
-        for result in struct_list(method, results)? {
-            let name = namespec(result.text("group")?, result.text("name")?);
-            // Older servers leave out the description of a success.
-            self.report_result(session, &name, result.int("status")?, description(&result))?;
-        }
-        Ok(())
-    }
-
     fn report_result(
         &self,
         session: &mut Session,
@@ -192,10 +169,10 @@ impl BulkAction {
         code: i64,
         description: &str,
     ) -> Result<(), CtlError> {
-        let refusal = self.refusals.iter().find(|(kind, _)| kind.code() == code);
-        let line = match refusal {
-            Some((kind, RefusalText::FaultKind)) => format!("{name}: ERROR ({})", kind.description()),
-            Some((_, RefusalText::ServerMessage)) => description.to_owned(),
+        let line = match self.refusals.iter().find(|kind| kind.code() == code).map(|kind| kind.description())
+        {
+            Some("") => description.to_owned(),
+            Some(words) => format!("{name}: ERROR ({words})"),
             None if code == FaultKind::Success.code() => format!("{name}: {}", self.success_text),
             None => return Err(CtlError::ResultCode { code, name: name.to_owned() }),
         };
@@ -218,8 +195,4 @@ fn overdue_processes(session: &mut Session, direction: Direction, name: &str) ->
             Err(_) => vec![name.to_owned()],
         },
     }
-}
-
-fn description<'v>(result: &StructView<'v>) -> &'v str {
-    result.text("description").unwrap_or_default()
 }

@@ -16,7 +16,7 @@ use crate::output::buffer::TerminalInfo;
 use crate::output::json::{self, OutputFormat};
 use crate::output::style;
 use crate::session::{Session, exit_status};
-use crate::verb::api::{Completion, Flow, HelpGroup, Verb, print_help};
+use crate::verb::api::{Completion, Verb, refuse};
 pub use lines::EventLines;
 
 pub(crate) const VERB: Verb = Verb {
@@ -26,11 +26,9 @@ pub(crate) const VERB: Verb = Verb {
         "events <type> <type>\tShow events of these types: PROCESS_STATE, PROCESS_LOG, TICK_60, EVENT (all), ...",
         "--json\t\t\tThe same as JSON, for scripts: an object a line",
     ],
-    extensions: &[],
     completes: Completion::EventTypes,
-    help_group: HelpGroup::Ours,
-    needs_server: false,
     run,
+    ..Verb::OURS
 };
 
 /// The status of a stream.
@@ -42,24 +40,21 @@ const NOT_FOUND: u16 = 404;
 /// The most bytes of a refusal that are read.
 const MAX_REFUSAL: usize = 1024;
 
-fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
+fn run(session: &mut Session, rest: &str) -> Result<(), CtlError> {
     let mut arguments = words(rest);
     let form = json::take_json_option(&mut arguments);
     let types: Vec<&str> =
         arguments.iter().flat_map(|list| list.split(',')).filter(|name| !name.is_empty()).collect();
     let is_name = |name: &&str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     if let Some(odd) = types.iter().find(|name| !is_name(name)) {
-        session.fail(
-            exit_status::INVALID_ARGS,
-            &format!("Error: no event type {}", style::escape_controls(odd)),
-        );
-        print_help(session, &VERB);
-        return Ok(Flow::Next);
+        let line = format!("Error: no event type {}", style::escape_controls(odd));
+        refuse(session, &VERB, exit_status::INVALID_ARGS, &line);
+        return Ok(());
     }
     if session.check_server()? {
         watch(session, &types.join(","), form)?;
     }
-    Ok(Flow::Next)
+    Ok(())
 }
 
 fn watch(session: &mut Session, types: &str, form: OutputFormat) -> Result<(), CtlError> {
@@ -68,9 +63,7 @@ fn watch(session: &mut Session, types: &str, form: OutputFormat) -> Result<(), C
         session.print("==> Press Ctrl-C to exit <==");
         session.flush();
     }
-    let machine = |reason| CtlError::System { what: "watch for ^C", reason };
-    let catch = session.interrupts.catch().map_err(machine)?;
-    let stop = catch.socket().map_err(machine)?;
+    let (guard, stop) = session.catch_interrupts()?;
     let query = if types.is_empty() { String::new() } else { format!("?types={types}") };
     let request = session.client()?.get_request(format!("/events{query}"));
     let answered = Cell::new(0);
@@ -84,7 +77,7 @@ fn watch(session: &mut Session, types: &str, form: OutputFormat) -> Result<(), C
         _ => reader.read_refusal(piece),
     };
     let outcome = stream(&request, stop, &mut on_head, &mut on_body);
-    drop(catch);
+    drop(guard);
     reader.report_end(session, outcome, answered.get(), terminal)
 }
 

@@ -20,9 +20,8 @@ const TOO_QUICKLY: &str = "Exited too quickly";
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct ProcessFacts {
     pub(super) info: ProcessInfo,
-    pub(super) source: Source,
-    /// Whether supervisord is about to start it again by itself.
-    pub(super) restarts: bool,
+    /// Its starts and its last exit; `None` from the original, which does not record them.
+    pub(super) record: Option<ProcessExitInfo>,
     /// The last lines of its output.
     pub(super) stdout: String,
     pub(super) stderr: String,
@@ -30,54 +29,41 @@ pub(super) struct ProcessFacts {
     pub(super) listener: Option<Vec<String>>,
 }
 
-/// Which supervisord answered.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Source {
-    /// Ironlance's, which records exits.
-    Ironlance { starts: u64, end: Option<ExitFacts> },
-    /// The original, which does not record them.
-    Supervisor,
-}
-
-/// How a process last ended.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct ExitFacts {
-    pub(super) cause: ReportedCause,
-    pub(super) pid: i64,
-    pub(super) expectation: Expectation,
-    /// Seconds.
-    pub(super) uptime: f64,
-    /// Seconds since 1970.
-    pub(super) at: i64,
-    /// Supervisord's text.
-    pub(super) description: String,
-    /// The client that had supervisord send a signal.
-    pub(super) by: Option<String>,
-    /// The interval (seconds since 1970) in which the OOM killer hit a process of the control group, if it is not known to
-    /// be this one.
-    pub(super) oom_near: Option<(i64, i64)>,
-}
-
 /// The cause of an exit.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum ReportedCause {
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum ReportedCause<'e> {
     Exited {
         status: i64,
     },
     Killed {
-        signal: String,
+        signal: &'e str,
         core: bool,
     },
     OutOfMemory {
-        signal: String,
+        signal: &'e str,
     },
     NotStarted {
-        reason: String,
+        reason: &'e str,
     },
     /// A listener that violated the protocol; supervisord restarts it.
     Recycled {
-        violation: String,
+        violation: &'e str,
     },
+}
+
+impl<'e> ReportedCause<'e> {
+    /// The cause of this exit.
+    pub(super) fn of(exit: &'e ExitInfo) -> Self {
+        match (&exit.recycled, &exit.not_started, &exit.signal_name) {
+            (Some(violation), _, _) => Self::Recycled { violation },
+            (None, Some(reason), _) => Self::NotStarted { reason },
+            (None, None, signal) if exit.oom_kill => {
+                Self::OutOfMemory { signal: signal.as_deref().unwrap_or_default() }
+            }
+            (None, None, Some(signal)) => Self::Killed { signal, core: exit.core },
+            (None, None, None) => Self::Exited { status: exit.status },
+        }
+    }
 }
 
 /// Whether the exit was expected.
@@ -88,6 +74,17 @@ pub(super) enum Expectation {
     /// Its status is one of its `exitcodes`.
     Expected,
     Unexpected,
+}
+
+impl Expectation {
+    /// Whether this exit was expected.
+    pub(super) const fn of(exit: &ExitInfo) -> Self {
+        match (exit.requested, exit.expected) {
+            (true, _) => Self::Requested,
+            (false, true) => Self::Expected,
+            (false, false) => Self::Unexpected,
+        }
+    }
 }
 
 /// What a name on the command line selects.
@@ -103,11 +100,8 @@ impl ProcessFacts {
         self.info.process_state()
     }
 
-    pub(super) fn exit(&self) -> Option<&ExitFacts> {
-        match &self.source {
-            Source::Ironlance { end, .. } => end.as_ref(),
-            Source::Supervisor => None,
-        }
+    pub(super) fn exit(&self) -> Option<&ExitInfo> {
+        self.record.as_ref()?.last.as_ref()
     }
 
     /// Why the last start failed before the program ran.
@@ -120,14 +114,11 @@ impl ProcessFacts {
     /// Whether its last exit was unexpected, or it cannot be started.
     fn is_unexpected(&self) -> bool {
         let is_failing = matches!(self.state(), ProcessState::Backoff | ProcessState::Fatal);
-        match &self.source {
-            Source::Ironlance { end, .. } => {
-                is_failing || end.as_ref().is_some_and(|end| end.expectation == Expectation::Unexpected)
-            }
-            Source::Supervisor => {
-                is_failing || (self.state() == ProcessState::Exited && self.info.exitstatus != 0)
-            }
-        }
+        let has_failed = match &self.record {
+            Some(_) => self.exit().is_some_and(|exit| Expectation::of(exit) == Expectation::Unexpected),
+            None => self.state() == ProcessState::Exited && self.info.exitstatus != 0,
+        };
+        is_failing || has_failed
     }
 }
 
@@ -158,12 +149,8 @@ fn unexpected(call: &mut CallFn<'_>, infos: &[ProcessInfo]) -> Result<Vec<NameMa
     for info in infos {
         let is_of = |exit: &&ProcessExitInfo| exit.name == info.name && exit.group == info.group;
         let exit = exits.as_ref().and_then(|exits| exits.iter().find(is_of));
-        let known = match (&exits, exit) {
-            (Some(_), Some(exit)) => from_exit(info, exit.clone()),
-            // A process without an exit is not in the list, and the original has no list.
-            (Some(_), None) => from_exit(info, ProcessExitInfo::default()),
-            (None, _) => without_exit(info, Source::Supervisor),
-        };
+        // A process without an exit is not in the list, and the original has no list.
+        let known = from_record(info, exits.as_ref().map(|_| exit.cloned().unwrap_or_default()));
         if known.is_unexpected() {
             let whole = if exit.is_some() { known } else { fetch(call, info)? };
             found.push(NameMatch::Process(Box::new(whole)));
@@ -172,67 +159,20 @@ fn unexpected(call: &mut CallFn<'_>, infos: &[ProcessInfo]) -> Result<Vec<NameMa
     Ok(found)
 }
 
-fn without_exit(info: &ProcessInfo, source: Source) -> ProcessFacts {
-    ProcessFacts {
-        info: info.clone(),
-        source,
-        restarts: false,
-        stdout: String::new(),
-        stderr: String::new(),
-        listener: None,
-    }
-}
-
 fn fetch(call: &mut CallFn<'_>, info: &ProcessInfo) -> Result<ProcessFacts, CtlError> {
     let method = "ironlance.getProcessEnd";
     let params = [Value::Str(info.namespec().qualified())];
     Ok(match call_extension(call, method, &params, ProcessExitInfo::from_value)? {
-        Some(exit) => from_exit(info, exit),
+        record @ Some(_) => from_record(info, record),
         None => fetch_from_original(call, info),
     })
 }
 
-fn from_exit(info: &ProcessInfo, process: ProcessExitInfo) -> ProcessFacts {
-    let tail =
-        |text: fn(&ExitInfo) -> &str| process.last.as_ref().map(text).map(last_lines).unwrap_or_default();
-    ProcessFacts {
-        info: info.clone(),
-        restarts: process.will_restart,
-        stdout: tail(|exit| &exit.stdout_tail),
-        stderr: tail(|exit| &exit.stderr_tail),
-        source: Source::Ironlance { starts: process.starts, end: process.last.map(ExitFacts::from) },
-        listener: None,
-    }
-}
-
-impl From<ExitInfo> for ExitFacts {
-    fn from(exit: ExitInfo) -> Self {
-        let oom_near = exit.oom_near();
-        let cause = match (exit.recycled, exit.not_started, exit.signal_name) {
-            (Some(violation), _, _) => ReportedCause::Recycled { violation },
-            (None, Some(reason), _) => ReportedCause::NotStarted { reason },
-            (None, None, signal) if exit.oom_kill => {
-                ReportedCause::OutOfMemory { signal: signal.unwrap_or_default() }
-            }
-            (None, None, Some(signal)) => ReportedCause::Killed { signal, core: exit.core },
-            (None, None, None) => ReportedCause::Exited { status: exit.status },
-        };
-        let expectation = match (exit.requested, exit.expected) {
-            (true, _) => Expectation::Requested,
-            (false, true) => Expectation::Expected,
-            (false, false) => Expectation::Unexpected,
-        };
-        Self {
-            cause,
-            pid: exit.pid,
-            expectation,
-            uptime: exit.uptime,
-            at: exit.ended_at,
-            description: exit.description,
-            by: exit.by,
-            oom_near,
-        }
-    }
+fn from_record(info: &ProcessInfo, record: Option<ProcessExitInfo>) -> ProcessFacts {
+    let last = record.as_ref().and_then(|record| record.last.as_ref());
+    let tail = |text: fn(&ExitInfo) -> &str| last.map(text).map(last_lines).unwrap_or_default();
+    let (stdout, stderr) = (tail(|exit| &exit.stdout_tail), tail(|exit| &exit.stderr_tail));
+    ProcessFacts { info: info.clone(), record, stdout, stderr, listener: None }
 }
 
 /// The facts from the original; the current logs take the place of those at the exit.
@@ -245,8 +185,7 @@ fn fetch_from_original(call: &mut CallFn<'_>, info: &ProcessInfo) -> ProcessFact
     };
     let stdout = tail("supervisor.readProcessStdoutLog");
     let stderr = tail("supervisor.readProcessStderrLog");
-    let knowledge = Source::Supervisor;
-    ProcessFacts { info: info.clone(), source: knowledge, restarts: false, stdout, stderr, listener: None }
+    ProcessFacts { stdout, stderr, ..from_record(info, None) }
 }
 
 /// The last lines without escape sequences; control characters may have arrived as control pictures (docs/xmlrpc.md).
@@ -292,7 +231,7 @@ mod tests {
         let found = gather(&mut original, &["down", "nobody"]).unwrap();
         let NameMatch::Process(facts) = &found[0] else { panic!("{found:?}") };
         assert_eq!((facts.stdout.as_str(), facts.stderr.as_str()), ("one\ntwo", ""));
-        assert_eq!(facts.source, Source::Supervisor);
+        assert_eq!(facts.record, None);
         assert_eq!(found[1], NameMatch::NoProcess("nobody".into()));
     }
 
@@ -323,20 +262,14 @@ mod tests {
 
     #[test]
     fn the_kinds_of_ends_are_told_apart() {
-        let cause = |exit: ExitInfo| ExitFacts::from(exit).cause;
-        assert_eq!(cause(ExitInfo { status: 3, ..ExitInfo::default() }), ReportedCause::Exited { status: 3 });
+        let is = |exit: ExitInfo, cause: ReportedCause<'_>| assert_eq!(ReportedCause::of(&exit), cause);
+        is(ExitInfo { status: 3, ..ExitInfo::default() }, ReportedCause::Exited { status: 3 });
         let killed = || ExitInfo { signal_name: Some("SIGKILL".into()), ..ExitInfo::default() };
-        assert_eq!(
-            cause(ExitInfo { core: true, ..killed() }),
-            ReportedCause::Killed { signal: "SIGKILL".into(), core: true }
-        );
-        assert_eq!(
-            cause(ExitInfo { oom_kill: true, ..killed() }),
-            ReportedCause::OutOfMemory { signal: "SIGKILL".into() }
-        );
-        assert_eq!(
-            cause(ExitInfo { status: 127, not_started: Some("x".into()), ..ExitInfo::default() }),
-            ReportedCause::NotStarted { reason: "x".into() }
+        is(ExitInfo { core: true, ..killed() }, ReportedCause::Killed { signal: "SIGKILL", core: true });
+        is(ExitInfo { oom_kill: true, ..killed() }, ReportedCause::OutOfMemory { signal: "SIGKILL" });
+        is(
+            ExitInfo { status: 127, not_started: Some("x".into()), ..ExitInfo::default() },
+            ReportedCause::NotStarted { reason: "x" },
         );
     }
 }

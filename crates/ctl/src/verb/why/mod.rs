@@ -4,6 +4,7 @@ mod facts;
 mod report;
 
 use ironlance_host::local_time::LocalClock;
+use ironlance_rpc::api::ExitInfo;
 use serde::Serialize;
 
 use crate::command_line::words;
@@ -11,9 +12,9 @@ use crate::error::CtlError;
 use crate::output::json::{self, OutputFormat};
 use crate::output::style;
 use crate::session::{Session, exit_status};
-use crate::verb::api::{Completion, Flow, HelpGroup, Verb, print_help};
+use crate::verb::api::{Completion, Verb, refuse};
 use crate::verb::listeners;
-use facts::{Expectation, NameMatch, ProcessFacts, ReportedCause, Source};
+use facts::{Expectation, NameMatch, ProcessFacts, ReportedCause};
 
 pub(crate) const VERB: Verb = Verb {
     name: "why",
@@ -23,11 +24,9 @@ pub(crate) const VERB: Verb = Verb {
         "why all\t\t\tThe same for all that ended unexpectedly; also without a name",
         "--json\t\t\tThe same as JSON, for scripts",
     ],
-    extensions: &[],
     completes: Completion::Processes,
-    help_group: HelpGroup::Ours,
-    needs_server: false,
     run,
+    ..Verb::OURS
 };
 
 /// A process in `why --json`.
@@ -90,10 +89,7 @@ impl<'a> ProcessObject<'a> {
             answer: report::headline(facts, clock),
             state: facts.state().name(),
             pid: (info.pid != 0).then_some(info.pid),
-            starts: match &facts.source {
-                Source::Ironlance { starts, .. } => Some(*starts),
-                Source::Supervisor => None,
-            },
+            starts: facts.record.as_ref().map(|record| record.starts),
             spawnerr: &info.spawnerr,
             next: report::next(facts),
             end: facts.exit().map(ExitObject::new),
@@ -105,49 +101,46 @@ impl<'a> ProcessObject<'a> {
 }
 
 impl<'a> ExitObject<'a> {
-    fn new(end: &'a facts::ExitFacts) -> Self {
-        let (status, signal, core, not_started) = match &end.cause {
-            ReportedCause::Exited { status } => (Some(*status), None, false, None),
-            ReportedCause::Killed { signal, core } => (None, Some(signal.as_str()), *core, None),
-            ReportedCause::OutOfMemory { signal } => (None, Some(signal.as_str()), false, None),
-            ReportedCause::NotStarted { reason } => (None, None, false, Some(reason.as_str())),
-            ReportedCause::Recycled { .. } => (None, None, false, None),
-        };
-        Self {
+    fn new(end: &'a ExitInfo) -> Self {
+        let (cause, expectation) = (ReportedCause::of(end), Expectation::of(end));
+        let mut object = Self {
             description: &end.description,
             pid: end.pid,
-            status,
-            signal,
-            core,
-            oom_kill: matches!(end.cause, ReportedCause::OutOfMemory { .. }),
-            not_started,
-            recycled: match &end.cause {
-                ReportedCause::Recycled { violation } => Some(violation),
-                ReportedCause::Exited { .. }
-                | ReportedCause::Killed { .. }
-                | ReportedCause::OutOfMemory { .. }
-                | ReportedCause::NotStarted { .. } => None,
-            },
-            expected: end.expectation != Expectation::Unexpected,
-            told: end.expectation == Expectation::Requested,
+            status: None,
+            signal: None,
+            core: false,
+            oom_kill: false,
+            not_started: None,
+            recycled: None,
+            expected: expectation != Expectation::Unexpected,
+            told: expectation == Expectation::Requested,
             by: end.by.as_deref(),
-            oom_near: end.oom_near.map(|(from, to)| [from, to]),
+            oom_near: end.oom_near().map(|(from, to)| [from, to]),
             uptime: end.uptime,
-            ended_at: end.at,
+            ended_at: end.ended_at,
+        };
+        match cause {
+            ReportedCause::Exited { status } => object.status = Some(status),
+            ReportedCause::Killed { signal, core } => (object.signal, object.core) = (Some(signal), core),
+            ReportedCause::OutOfMemory { signal } => {
+                (object.signal, object.oom_kill) = (Some(signal), true);
+            }
+            ReportedCause::NotStarted { reason } => object.not_started = Some(reason),
+            ReportedCause::Recycled { violation } => object.recycled = Some(violation),
         }
+        object
     }
 }
 
-fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
+fn run(session: &mut Session, rest: &str) -> Result<(), CtlError> {
     let mut names = words(rest);
     let form = json::take_json_option(&mut names);
     if let Some(option) = names.iter().find(|name| name.starts_with('-')) {
-        session.fail(exit_status::INVALID_ARGS, &format!("Error: why has no option {option}"));
-        print_help(session, &VERB);
-        return Ok(Flow::Next);
+        refuse(session, &VERB, exit_status::INVALID_ARGS, &format!("Error: why has no option {option}"));
+        return Ok(());
     }
     if !session.check_server()? {
-        return Ok(Flow::Next);
+        return Ok(());
     }
     let terminal = session.terminal();
     let mut found = facts::gather(&mut session.caller(), &names)?;
@@ -178,7 +171,7 @@ fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
             lines = json::lines(&reports);
         }
         OutputFormat::Text => {
-            let is_slight = processes.iter().any(|facts| facts.source == Source::Supervisor);
+            let is_slight = processes.iter().any(|facts| facts.record.is_none());
             for facts in processes {
                 if !lines.is_empty() {
                     lines.push(String::new());
@@ -194,13 +187,12 @@ fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
         }
     }
     lines.iter().for_each(|line| session.print(line));
-    Ok(Flow::Next)
+    Ok(())
 }
 
 /// Adds the problems of event listeners: a listener may run without doing its work.
 fn add_listener_problems(session: &mut Session, found: &mut [NameMatch]) -> Result<(), CtlError> {
-    let is_told =
-        |found: &NameMatch| matches!(found, NameMatch::Process(facts) if facts.source != Source::Supervisor);
+    let is_told = |found: &NameMatch| matches!(found, NameMatch::Process(facts) if facts.record.is_some());
     if !found.iter().any(is_told) {
         return Ok(());
     }

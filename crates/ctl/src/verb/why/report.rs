@@ -5,7 +5,9 @@ use std::time::{Duration, SystemTime};
 use ironlance_core::ProcessState;
 use ironlance_host::local_time::{self, LocalClock};
 
-use super::facts::{ExitFacts, Expectation, ProcessFacts, ReportedCause, Source};
+use ironlance_rpc::api::ExitInfo;
+
+use super::facts::{Expectation, ProcessFacts, ReportedCause};
 use crate::output::buffer::TerminalInfo;
 use crate::output::style::{self, ExitExpectation};
 
@@ -31,7 +33,7 @@ pub(super) fn screen(facts: &ProcessFacts, clock: &LocalClock, terminal: Termina
     if let Some(end) = facts.exit() {
         fact("last end", &style::escape_controls(&last_exit_line(end, clock)));
         // For a recycled listener the line before names who and why.
-        let is_recycled = matches!(end.cause, ReportedCause::Recycled { .. });
+        let is_recycled = matches!(ReportedCause::of(end), ReportedCause::Recycled { .. });
         if let Some(by) = end.by.as_ref().filter(|_| !is_recycled) {
             fact("by", &style::escape_controls(by));
         }
@@ -39,8 +41,8 @@ pub(super) fn screen(facts: &ProcessFacts, clock: &LocalClock, terminal: Termina
     } else if facts.info.stop > 0 {
         fact("last end", &moment(clock, facts.info.stop));
     }
-    if let Source::Ironlance { starts, .. } = &facts.source {
-        fact("started", &times(*starts));
+    if let Some(record) = &facts.record {
+        fact("started", &times(record.starts));
     }
     if let Some(why) = facts.start_failure().filter(|_| !is_in_exit_line(facts)) {
         fact("last start", &style::escape_controls(why));
@@ -70,13 +72,13 @@ pub(super) fn screen(facts: &ProcessFacts, clock: &LocalClock, terminal: Termina
 }
 
 fn is_in_exit_line(facts: &ProcessFacts) -> bool {
-    let why = facts.exit().and_then(|end| match &end.cause {
+    let why = facts.exit().and_then(|end| match ReportedCause::of(end) {
         ReportedCause::NotStarted { reason } | ReportedCause::Recycled { violation: reason } => Some(reason),
         ReportedCause::Exited { .. } | ReportedCause::Killed { .. } | ReportedCause::OutOfMemory { .. } => {
             None
         }
     });
-    why.is_some_and(|why| *why == facts.info.spawnerr)
+    why.is_some_and(|why| why == facts.info.spawnerr)
 }
 
 /// The cause in one line: `worker: killed by SIGKILL, out of memory, after 3 h 12 min; restarted 4 times; RUNNING again …`.
@@ -87,15 +89,15 @@ pub(super) fn headline(facts: &ProcessFacts, clock: &LocalClock) -> String {
 }
 
 fn cause(facts: &ProcessFacts, clock: &LocalClock) -> String {
-    let is_recycled = matches!(facts.exit().map(|end| &end.cause), Some(ReportedCause::Recycled { .. }));
+    let is_recycled = matches!(facts.exit().map(ReportedCause::of), Some(ReportedCause::Recycled { .. }));
     if let Some(why) = facts.start_failure().filter(|_| !is_recycled) {
         return format!("cannot be started: {why}");
     }
-    match &facts.source {
-        Source::Ironlance { end: Some(end), .. } => exit_cause(end, too_quickly(facts)),
-        Source::Ironlance { starts: 0, .. } => "has never been started".to_owned(),
-        Source::Ironlance { .. } => "has not ended since supervisord started".to_owned(),
-        Source::Supervisor => cause_from_original(facts, clock),
+    let Some(record) = &facts.record else { return cause_from_original(facts, clock) };
+    match (&record.last, record.starts) {
+        (Some(end), _) => exit_cause(end, too_quickly(facts)),
+        (None, 0) => "has never been started".to_owned(),
+        (None, _) => "has not ended since supervisord started".to_owned(),
     }
 }
 
@@ -104,20 +106,20 @@ fn too_quickly(facts: &ProcessFacts) -> &'static str {
     if is_failing && !facts.info.spawnerr.is_empty() { ", too quickly" } else { "" }
 }
 
-fn exit_cause(end: &ExitFacts, addition: &str) -> String {
+fn exit_cause(end: &ExitInfo, addition: &str) -> String {
     let told = match &end.by {
         Some(by) => format!("stopped by {by}"),
         None => "stopped as it was told".to_owned(),
     };
-    let by = match &end.cause {
+    let by = match ReportedCause::of(end) {
         ReportedCause::NotStarted { reason } => return format!("could not be started: {reason}"),
         ReportedCause::Recycled { violation } => {
             return format!("recycled by supervisord, because it {violation}, after {}", span(end.uptime));
         }
         ReportedCause::OutOfMemory { signal } => format!("killed by {signal}, out of memory,"),
         ReportedCause::Killed { signal, core } => {
-            let core = if *core { " (core dumped)" } else { "" };
-            match end.expectation {
+            let core = if core { " (core dumped)" } else { "" };
+            match Expectation::of(end) {
                 Expectation::Requested => format!("{told}, with {signal}{core},"),
                 Expectation::Expected | Expectation::Unexpected => match &end.by {
                     Some(by) => format!("killed by {signal}{core}, which {by} sent,"),
@@ -125,7 +127,7 @@ fn exit_cause(end: &ExitFacts, addition: &str) -> String {
                 },
             }
         }
-        ReportedCause::Exited { status } => match end.expectation {
+        ReportedCause::Exited { status } => match Expectation::of(end) {
             Expectation::Requested => format!("{told}, with exit status {status},"),
             Expectation::Expected => format!("ended as expected, with exit status {status},"),
             Expectation::Unexpected => format!("ended with exit status {status}"),
@@ -159,12 +161,12 @@ fn cause_from_original(facts: &ProcessFacts, clock: &LocalClock) -> String {
 }
 
 fn count(facts: &ProcessFacts) -> Option<String> {
-    let Source::Ironlance { starts, .. } = &facts.source else { return None };
+    let starts = facts.record.as_ref()?.starts;
     match facts.state() {
-        ProcessState::Backoff | ProcessState::Fatal if *starts > 0 => {
-            Some(format!("started {}", times(*starts)))
+        ProcessState::Backoff | ProcessState::Fatal if starts > 0 => {
+            Some(format!("started {}", times(starts)))
         }
-        _ if *starts > 1 => Some(format!("restarted {}", times(*starts - 1))),
+        _ if starts > 1 => Some(format!("restarted {}", times(starts - 1))),
         _ => None,
     }
 }
@@ -187,7 +189,7 @@ fn current_state(facts: &ProcessFacts, clock: &LocalClock) -> Option<String> {
 
 fn now_line(facts: &ProcessFacts, clock: &LocalClock, terminal: TerminalInfo) -> String {
     let info = &facts.info;
-    let expectation = match facts.exit().map(|end| end.expectation) {
+    let expectation = match facts.exit().map(Expectation::of) {
         Some(Expectation::Requested | Expectation::Expected) => ExitExpectation::Expected,
         Some(Expectation::Unexpected) => ExitExpectation::Unexpected,
         None => ExitExpectation::of_status(info.exitstatus),
@@ -203,8 +205,9 @@ fn now_line(facts: &ProcessFacts, clock: &LocalClock, terminal: TerminalInfo) ->
 /// The words for an OOM kill that may have hit another process.
 const OOM_NEARBY: &str = "a process of its control group was killed for want of memory";
 
-fn last_exit_line(end: &ExitFacts, clock: &LocalClock) -> String {
-    let words = match &end.cause {
+fn last_exit_line(end: &ExitInfo, clock: &LocalClock) -> String {
+    let (cause, expectation) = (ReportedCause::of(end), Expectation::of(end));
+    let words = match cause {
         ReportedCause::OutOfMemory { .. } => {
             format!("{}: the kernel killed it for want of memory", end.description)
         }
@@ -212,36 +215,37 @@ fn last_exit_line(end: &ExitFacts, clock: &LocalClock) -> String {
         ReportedCause::Recycled { violation } => {
             format!("{}, because it {violation}: supervisord stopped it to start it again", end.description)
         }
-        ReportedCause::Killed { .. } if end.expectation == Expectation::Unexpected && end.by.is_none() => {
+        ReportedCause::Killed { .. } if expectation == Expectation::Unexpected && end.by.is_none() => {
             format!("{}, which supervisord did not send", end.description)
         }
         ReportedCause::Killed { .. } | ReportedCause::Exited { .. } => end.description.clone(),
     };
-    let expectation = match (&end.cause, end.expectation) {
+    let expectation = match (cause, expectation) {
         (_, Expectation::Requested) => ", as it was told",
         (ReportedCause::Exited { .. }, Expectation::Expected) => ", as expected",
         (ReportedCause::Exited { .. }, Expectation::Unexpected) => ", not expected",
         (_, Expectation::Expected | Expectation::Unexpected) => "",
     };
-    let near = match end.oom_near {
+    let near = match end.oom_near() {
         Some((from, to)) if from == to => format!("; {OOM_NEARBY} at {}", moment(clock, to)),
         Some((from, to)) => {
             format!("; {OOM_NEARBY} between {} and {}", moment(clock, from), moment(clock, to))
         }
         None => String::new(),
     };
-    format!("{}, pid {}: {words}{expectation}{near}", moment(clock, end.at), end.pid)
+    format!("{}, pid {}: {words}{expectation}{near}", moment(clock, end.ended_at), end.pid)
 }
 
 /// What supervisord will do next.
 pub(super) fn next(facts: &ProcessFacts) -> &'static str {
+    let will_restart = facts.record.as_ref().is_some_and(|record| record.will_restart);
     match facts.state() {
         ProcessState::Running => "nothing: it runs",
         ProcessState::Starting => "it counts as RUNNING when it has been up for its startsecs",
         ProcessState::Stopping => "it gets SIGKILL when its stopwaitsecs are over",
         ProcessState::Backoff => "supervisord tries again in a moment",
         ProcessState::Fatal => "nothing: supervisord has given up, until somebody starts it",
-        ProcessState::Exited | ProcessState::Stopped if facts.restarts => {
+        ProcessState::Exited | ProcessState::Stopped if will_restart => {
             "supervisord starts it again in a moment"
         }
         ProcessState::Exited | ProcessState::Stopped => "nothing: it stays down until somebody starts it",
@@ -283,6 +287,7 @@ fn moment(clock: &LocalClock, seconds: i64) -> String {
 mod tests {
     use super::*;
     use ironlance_rpc::ProcessInfo;
+    use ironlance_rpc::api::ProcessExitInfo;
 
     const PIPE: TerminalInfo = TerminalInfo { columns: 80, colour: false, is_terminal: false };
 
@@ -303,27 +308,43 @@ mod tests {
         }
     }
 
-    fn facts(state: ProcessState, starts: u64, end: Option<ExitFacts>) -> ProcessFacts {
-        let knowledge = Source::Ironlance { starts, end };
+    fn facts(state: ProcessState, starts: u64, last: Option<ExitInfo>) -> ProcessFacts {
+        let record = Some(ProcessExitInfo { starts, last, ..ProcessExitInfo::default() });
         let (stdout, stderr) = (String::new(), String::new());
-        ProcessFacts { info: info(state), source: knowledge, restarts: false, stdout, stderr, listener: None }
+        ProcessFacts { info: info(state), record, stdout, stderr, listener: None }
     }
 
     #[test]
     fn what_is_down_for_a_moment_only_is_not_said_to_stay_down() {
-        let stays =
+        let mut stays =
             facts(ProcessState::Exited, 3, end(ReportedCause::Exited { status: 1 }, Expectation::Unexpected));
         assert_eq!(next(&stays), "nothing: it stays down until somebody starts it");
-        assert_eq!(
-            next(&ProcessFacts { restarts: true, ..stays }),
-            "supervisord starts it again in a moment"
-        );
+        stays.record.as_mut().unwrap().will_restart = true;
+        assert_eq!(next(&stays), "supervisord starts it again in a moment");
     }
 
-    fn end(how: ReportedCause, expectation: Expectation) -> Option<ExitFacts> {
-        let (uptime, at) = (11_520.0, now() - 62);
-        let description = "terminated by SIGKILL".into();
-        Some(ExitFacts { cause: how, pid: 7, expectation, uptime, at, description, by: None, oom_near: None })
+    fn end(how: ReportedCause<'_>, expectation: Expectation) -> Option<ExitInfo> {
+        let mut exit = ExitInfo {
+            pid: 7,
+            uptime: 11_520.0,
+            ended_at: now() - 62,
+            description: "terminated by SIGKILL".into(),
+            expected: expectation == Expectation::Expected,
+            requested: expectation == Expectation::Requested,
+            ..ExitInfo::default()
+        };
+        match how {
+            ReportedCause::Exited { status } => exit.status = status,
+            ReportedCause::Killed { signal, core } => {
+                (exit.signal_name, exit.core) = (Some(signal.into()), core);
+            }
+            ReportedCause::OutOfMemory { signal } => {
+                (exit.signal_name, exit.oom_kill) = (Some(signal.into()), true);
+            }
+            ReportedCause::NotStarted { reason } => exit.not_started = Some(reason.into()),
+            ReportedCause::Recycled { violation } => exit.recycled = Some(violation.into()),
+        }
+        Some(exit)
     }
 
     /// The headline without its time.
@@ -334,7 +355,7 @@ mod tests {
 
     #[test]
     fn the_first_line_is_the_answer() {
-        let killed = ReportedCause::OutOfMemory { signal: "SIGKILL".into() };
+        let killed = ReportedCause::OutOfMemory { signal: "SIGKILL" };
         let facts = facts(ProcessState::Running, 5, end(killed, Expectation::Unexpected));
         assert_eq!(
             said(&facts),
@@ -345,9 +366,9 @@ mod tests {
     #[test]
     fn each_kind_of_end_has_its_words() {
         let exited = |status| ReportedCause::Exited { status };
-        let killed = |core| ReportedCause::Killed { signal: "SIGSEGV".into(), core };
-        let recycled = ReportedCause::Recycled { violation: "closed its stdout".into() };
-        let not_started = ReportedCause::NotStarted { reason: "couldn't chdir to /x: ENOENT".into() };
+        let killed = |core| ReportedCause::Killed { signal: "SIGSEGV", core };
+        let recycled = ReportedCause::Recycled { violation: "closed its stdout" };
+        let not_started = ReportedCause::NotStarted { reason: "couldn't chdir to /x: ENOENT" };
         for (how, expectation, words) in [
             (exited(3), Expectation::Unexpected, "ended with exit status 3 after 3 h 12 min"),
             (exited(0), Expectation::Expected, "ended as expected, with exit status 0, after 3 h 12 min"),
@@ -372,21 +393,23 @@ mod tests {
 
     #[test]
     fn who_stopped_it_is_told_and_who_may_have_been_killed_beside_it() {
-        let killed = || ReportedCause::Killed { signal: "SIGTERM".into(), core: false };
+        let killed = || ReportedCause::Killed { signal: "SIGTERM", core: false };
         let of = |expectation, by: Option<&str>, near| {
-            let end = end(killed(), expectation).map(|end| ExitFacts {
+            let (oom_near_from, oom_near_to) = near;
+            let end = end(killed(), expectation).map(|end| ExitInfo {
                 by: by.map(str::to_owned),
-                oom_near: near,
+                oom_near_from,
+                oom_near_to,
                 ..end
             });
             facts(ProcessState::Stopped, 1, end)
         };
         let memmon = Some("memmon, a process of this supervisord");
         assert_eq!(
-            said(&of(Expectation::Requested, memmon, None)),
+            said(&of(Expectation::Requested, memmon, (0, 0))),
             "shop:worker: stopped by memmon, a process of this supervisord, with SIGTERM, after 3 h 12 min; STOPPED"
         );
-        let sent = of(Expectation::Unexpected, Some("supervisorctl (pid 7, root)"), None);
+        let sent = of(Expectation::Unexpected, Some("supervisorctl (pid 7, root)"), (0, 0));
         assert_eq!(
             said(&sent),
             "shop:worker: killed by SIGTERM, which supervisorctl (pid 7, root) sent, after 3 h 12 min; STOPPED"
@@ -397,12 +420,12 @@ mod tests {
         };
         assert!(!line(&sent, "last end").contains("did not send"));
         assert_eq!(line(&sent, "by"), "  by         supervisorctl (pid 7, root)");
-        let recycled_by = ReportedCause::Recycled { violation: "closed its stdout".into() };
+        let recycled_by = ReportedCause::Recycled { violation: "closed its stdout" };
         let recycled = end(recycled_by, Expectation::Unexpected)
-            .map(|end| ExitFacts { by: Some("supervisord".into()), ..end });
+            .map(|end| ExitInfo { by: Some("supervisord".into()), ..end });
         let lines = screen(&facts(ProcessState::Running, 2, recycled), &LocalClock::new(), PIPE);
         assert!(!lines.iter().any(|line| line.starts_with("  by ")), "it is said already: {lines:?}");
-        let near = of(Expectation::Unexpected, None, Some((now() - 3600, now() - 62)));
+        let near = of(Expectation::Unexpected, None, (now() - 3600, now() - 62));
         let line = line(&near, "last end");
         assert!(
             line.contains("which supervisord did not send; a process of its control group was killed"),
@@ -446,14 +469,7 @@ mod tests {
             let info = ProcessInfo { exitstatus, ..info(state) };
             let info = ProcessInfo { start: info.stop - 12, ..info };
             let stderr = "oh\u{7}".to_owned();
-            ProcessFacts {
-                info,
-                source: Source::Supervisor,
-                restarts: false,
-                stdout: String::new(),
-                stderr,
-                listener: None,
-            }
+            ProcessFacts { info, record: None, stdout: String::new(), stderr, listener: None }
         };
         let exited = slight(ProcessState::Exited, 3);
         assert_eq!(said(&exited), "shop:worker: ended with exit status 3 after 12 s; EXITED");
