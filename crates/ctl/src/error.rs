@@ -7,6 +7,7 @@ use ironlance_host::state_folder::UserIdentity;
 use ironlance_net::ExchangeError;
 use ironlance_rpc::client::EndpointError;
 use ironlance_rpc::{CallError, Fault, FaultKind};
+use rustix::io::Errno;
 use thiserror::Error;
 
 /// A failure without a verb's own message. Where the original prints part of a traceback, this is one line with the
@@ -74,7 +75,7 @@ impl CtlError {
     /// The error of a call to this server URL. A socket without permission gets a hint.
     pub(crate) fn from_call(error: CallError, url: &str) -> Self {
         let denied = matches!(&error, CallError::Unreachable(ExchangeError::Dial(dial))
-            if dial.errno() == Some(rustix::io::Errno::ACCESS.raw_os_error()));
+            if dial.errno() == Some(Errno::ACCESS.raw_os_error()));
         match url.strip_prefix("unix://") {
             Some(path) if denied => {
                 let help = permission_help(Path::new(path));
@@ -110,7 +111,11 @@ impl CtlError {
     /// Why no server was reached, where that is the reason.
     pub(crate) fn connect_failure(&self) -> Option<ConnectFailure> {
         let Self::Call(CallError::Unreachable(ExchangeError::Dial(dial))) = self else { return None };
-        dial.errno().and_then(ConnectFailure::from_errno)
+        match Errno::from_raw_os_error(dial.errno()?) {
+            Errno::CONNREFUSED => Some(ConnectFailure::Refused),
+            Errno::NOENT => Some(ConnectFailure::NoSocket),
+            _ => None,
+        }
     }
 }
 
@@ -141,13 +146,6 @@ pub(crate) enum ConnectFailure {
 }
 
 impl ConnectFailure {
-    fn from_errno(errno: i32) -> Option<Self> {
-        [(rustix::io::Errno::CONNREFUSED, Self::Refused), (rustix::io::Errno::NOENT, Self::NoSocket)]
-            .into_iter()
-            .find(|(known, _)| known.raw_os_error() == errno)
-            .map(|(_, absence)| absence)
-    }
-
     /// The text printed after the URL.
     pub(crate) const fn description(self) -> &'static str {
         match self {

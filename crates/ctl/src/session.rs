@@ -106,11 +106,6 @@ impl Session {
         self.output.flush();
     }
 
-    /// Whether writing to stdout has failed.
-    pub(crate) const fn is_output_broken(&self) -> bool {
-        self.output.failure().is_some()
-    }
-
     /// The error of writing to stdout, if it failed.
     pub(crate) const fn output_error(&self) -> Option<&io::Error> {
         self.output.failure()
@@ -238,37 +233,32 @@ impl Session {
 
     /// Whether a supervisord of this API version answers; otherwise prints why not and sets the exit status.
     pub(crate) fn check_server(&mut self) -> Result<bool, CtlError> {
-        let error = match self.call("supervisor.getVersion", &[]) {
+        match self.call("supervisor.getVersion", &[]) {
             Ok(Value::Str(version)) if version == API_VERSION => return Ok(true),
             Ok(version) => {
-                let version = as_python_text(&version);
-                self.fail(
-                    exit_status::NOT_INSTALLED,
-                    &format!(
-                        "Sorry, this version of supervisorctl expects to talk to a server with API version \
-                         {API_VERSION}, but the remote version is {version}."
-                    ),
+                let line = format!(
+                    "Sorry, this version of supervisorctl expects to talk to a server with API version \
+                     {API_VERSION}, but the remote version is {}.",
+                    as_python_text(&version)
                 );
-                return Ok(false);
+                self.fail(exit_status::NOT_INSTALLED, &line);
             }
-            Err(error) => error,
-        };
-        if error.fault().is_some_and(|fault| fault.code == FaultKind::UnknownMethod.code()) {
-            self.fail(
+            Err(error) if error.is_fault(FaultKind::UnknownMethod) => self.fail(
                 exit_status::UNIMPLEMENTED_FEATURE,
                 "Sorry, supervisord responded but did not recognize the supervisor namespace commands that \
                  supervisorctl uses to control it.  Please check that the [rpcinterface:supervisor] section is \
                  enabled in the configuration file (see sample.conf).",
-            );
-            return Ok(false);
+            ),
+            Err(error) => {
+                let Some(absence) = error.connect_failure() else { return Err(error) };
+                let code = match absence {
+                    ConnectFailure::Refused => exit_status::INSUFFICIENT_PRIVILEGES,
+                    ConnectFailure::NoSocket => exit_status::NOT_RUNNING,
+                };
+                let line = format!("{} {}", self.options.serverurl, absence.description());
+                self.fail(code, &line);
+            }
         }
-        let Some(absence) = error.connect_failure() else { return Err(error) };
-        let code = match absence {
-            ConnectFailure::Refused => exit_status::INSUFFICIENT_PRIVILEGES,
-            ConnectFailure::NoSocket => exit_status::NOT_RUNNING,
-        };
-        let line = format!("{} {}", self.options.serverurl, absence.description());
-        self.fail(code, &line);
         Ok(false)
     }
 
@@ -308,10 +298,7 @@ fn client_for(options: &Options) -> Result<Client, CtlError> {
     if !(url.starts_with("http://") || url.starts_with("unix://")) {
         return Err(ironlance_rpc::client::EndpointError::Protocol(url.clone()).into());
     }
-    let (username, password) = match (&options.username, &options.password) {
-        (Some(username), Some(password)) => (Some(username.clone()), Some(password.clone())),
-        _ => (None, None),
-    };
+    let (username, password) = options.username.clone().zip(options.password.clone()).unzip();
     Ok(Client::new(url, username, password)?)
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use ironlance_config::{self as config, HostEnv, default_paths};
+use ironlance_config::{self as config, CtlSettings, HostEnv, Notes, default_paths};
 use ironlance_core::cli::help::{CommandHelp, HelpEntry, SupervisorHelp};
 use ironlance_core::cli::table::{original, ours};
 use ironlance_core::cli::{OptionArg, OptionSpec, Takes, getopt};
@@ -109,28 +109,20 @@ fn read<'a>(progname: &str, args: &'a [String]) -> Result<(Options, &'a [String]
         None => default_paths(progname).into_iter().find(|path| path.exists()),
     };
     let machine = HostEnv::current();
-    let alone = || Options {
+    let alone = || CtlSettings {
         serverurl: DEFAULT_URL.to_owned(),
         username: None,
         password: None,
         prompt: DEFAULT_PROMPT.to_owned(),
         history_file: None,
-        configuration: None,
-        interactive: false,
+        notes: Notes::default(),
     };
     let base = match file.as_ref().map(|file| config::load_ctl_settings(file, &machine)) {
         None => alone(),
         // `check` reports all faults of the file itself.
         Some(Err(_)) if rest.first().is_some_and(|verb| verb == CHECK_VERB) => alone(),
         Some(Err(faults)) => return Err(ParseStop::Refused(refusal(file.as_deref(), &faults))),
-        Some(Ok(control)) => Options {
-            serverurl: control.serverurl,
-            username: control.username,
-            password: control.password,
-            prompt: control.prompt,
-            history_file: control.history_file,
-            ..alone()
-        },
+        Some(Ok(control)) => control,
     };
     let options = Options {
         serverurl: draft.serverurl.unwrap_or(base.serverurl),

@@ -10,26 +10,13 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::output::buffer::TerminalInfo;
 
-/// How a state is coloured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Severity {
-    Good,
-    Transient,
-    Bad,
-    Idle,
-}
+/// A parameter of the SGR escape sequence (ECMA-48).
+type Sgr = &'static str;
 
-impl Severity {
-    /// The parameter of the SGR escape sequence (ECMA-48).
-    const fn sgr(self) -> &'static str {
-        match self {
-            Self::Good => "32",
-            Self::Transient => "33",
-            Self::Bad => "31",
-            Self::Idle => "2",
-        }
-    }
-}
+const RED: Sgr = "31";
+const GREEN: Sgr = "32";
+const YELLOW: Sgr = "33";
+const DIM: Sgr = "2";
 
 /// Whether an EXITED process ended as its configuration expects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,28 +34,28 @@ impl ExitExpectation {
     }
 }
 
-const fn severity(state: ProcessState, expectation: ExitExpectation) -> Severity {
+const fn state_colour(state: ProcessState, expectation: ExitExpectation) -> Sgr {
     match (state, expectation) {
-        (ProcessState::Running, _) => Severity::Good,
-        (ProcessState::Starting | ProcessState::Stopping | ProcessState::Backoff, _) => Severity::Transient,
+        (ProcessState::Running, _) => GREEN,
+        (ProcessState::Starting | ProcessState::Stopping | ProcessState::Backoff, _) => YELLOW,
         (ProcessState::Fatal | ProcessState::Unknown, _)
-        | (ProcessState::Exited, ExitExpectation::Unexpected) => Severity::Bad,
-        (ProcessState::Stopped, _) | (ProcessState::Exited, ExitExpectation::Expected) => Severity::Idle,
+        | (ProcessState::Exited, ExitExpectation::Unexpected) => RED,
+        (ProcessState::Stopped, _) | (ProcessState::Exited, ExitExpectation::Expected) => DIM,
     }
 }
 
 /// The name of a state, coloured if the terminal has colours.
 pub(crate) fn state(state: ProcessState, expectation: ExitExpectation, terminal: TerminalInfo) -> String {
-    coloured(state.name(), severity(state, expectation), terminal)
+    coloured(state.name(), state_colour(state, expectation), terminal)
 }
 
 /// A warning, red if the terminal has colours.
 pub(crate) fn warning(text: &str, terminal: TerminalInfo) -> String {
-    coloured(text, Severity::Bad, terminal)
+    coloured(text, RED, terminal)
 }
 
-fn coloured(text: &str, severity: Severity, terminal: TerminalInfo) -> String {
-    if terminal.colour { format!("\x1b[{}m{text}\x1b[0m", severity.sgr()) } else { text.to_owned() }
+fn coloured(text: &str, colour: Sgr, terminal: TerminalInfo) -> String {
+    if terminal.colour { format!("\x1b[{colour}m{text}\x1b[0m") } else { text.to_owned() }
 }
 
 /// A line of `status`.
@@ -99,7 +86,8 @@ pub(crate) fn status(rows: &[StatusRow<'_>], terminal: TerminalInfo) -> Vec<Stri
     let measure = |text: &str| if terminal.is_terminal { text.width() } else { text.chars().count() };
     let column = names.iter().map(|name| measure(name)).fold(NAME_COLUMN, usize::max) + NAME_GAP;
     let line = |(row, name): (&StatusRow<'_>, &Cow<'_, str>)| {
-        let word = coloured(&sanitized(row.word, terminal), severity(row.state, row.expectation), terminal);
+        let word =
+            coloured(&sanitized(row.word, terminal), state_colour(row.state, row.expectation), terminal);
         let gap = " ".repeat(column - measure(name));
         let behind = " ".repeat(STATE_COLUMN.saturating_sub(measure(row.word)));
         format!("{name}{gap}{word}{behind}{}", sanitized(row.description, terminal))

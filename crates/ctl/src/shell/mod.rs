@@ -35,7 +35,7 @@ pub(crate) fn run(mut session: Session) -> ExitCode {
     }
     let mut flow = execute::execute(&mut session, "status");
     session.flush();
-    while flow == Flow::Next && !session.is_output_broken() {
+    while flow == Flow::Next && session.output_error().is_none() {
         flow = read_and_execute(&mut session);
         session.flush();
     }

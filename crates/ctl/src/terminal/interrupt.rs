@@ -5,7 +5,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
+use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 use signal_hook::consts::{SIGALRM, SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level;
@@ -61,7 +61,9 @@ impl InterruptHandler {
                 if signal == SIGINT && follower.notify() {
                     continue;
                 }
-                restore_terminal(before.as_ref());
+                if let Some(before) = &before {
+                    let _ = tcsetattr(io::stdin(), OptionalActions::Now, before);
+                }
                 if signal == SIGINT && otherwise == DefaultAction::ExitQuietly {
                     // Not through stdout's buffer, which another thread may have locked.
                     let _ = rustix::io::write(io::stdout(), b"\n");
@@ -73,12 +75,6 @@ impl InterruptHandler {
         thread::Builder::new().name("interrupts".to_owned()).spawn(watch)?;
         self.is_watched = true;
         Ok(())
-    }
-}
-
-fn restore_terminal(before: Option<&Termios>) {
-    if let Some(before) = before {
-        let _ = tcsetattr(io::stdin(), OptionalActions::Now, before);
     }
 }
 

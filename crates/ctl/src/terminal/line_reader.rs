@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use ironlance_rpc::Client;
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
 
 /// The longest line, in bytes; longer ones are split.
 const MAX_LINE: usize = 1024 * 1024;
@@ -63,7 +63,6 @@ impl LineReader {
             }
             match self.fill() {
                 Ok(0) => self.is_at_end = true,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Ok(_) => {}
                 Err(_) => return ReadLine::End,
             }
@@ -91,19 +90,14 @@ impl LineReader {
                 PollFd::from_borrowed_fd(interrupt, PollFlags::IN),
                 PollFd::from_borrowed_fd(source, PollFlags::IN),
             ];
-            loop {
-                match poll(&mut both, None) {
-                    Ok(_) => return Ok(both[0].revents().is_empty()),
-                    Err(Errno::INTR) => {}
-                    Err(error) => return Err(error),
-                }
-            }
+            retry_on_intr(|| poll(&mut both, None))?;
+            Ok(both[0].revents().is_empty())
         })
     }
 
-    fn fill(&mut self) -> io::Result<usize> {
+    fn fill(&mut self) -> Result<usize, Errno> {
         let mut chunk = [0; CHUNK];
-        let count = self.with_source(|source| rustix::io::read(source, &mut chunk))?;
+        let count = self.with_source(|source| retry_on_intr(|| rustix::io::read(source, &mut chunk)))?;
         self.pending.extend_from_slice(&chunk[..count]);
         Ok(count)
     }

@@ -80,15 +80,13 @@ fn run(session: &mut Session, rest: &str) -> Result<(), CtlError> {
     if !session.check_server()? {
         return Ok(());
     }
-    let Some(mut listeners) = fetch(&mut session.caller())? else {
+    let Some((listeners, outboxes)) = fetch(&mut session.caller())? else {
         session.fail(
             exit_status::UNIMPLEMENTED_FEATURE,
             "This supervisord does not tell how its listeners are; ironlance's does. See: status",
         );
         return Ok(());
     };
-    let outboxes = outbox_status::fetch(&mut session.caller())?;
-    add_outboxes(&mut listeners, &outboxes);
     let lines = match form {
         OutputFormat::Json => json::lines(&listeners),
         OutputFormat::Text => table(&listeners, &outboxes, session.terminal()),
@@ -97,37 +95,33 @@ fn run(session: &mut Session, rest: &str) -> Result<(), CtlError> {
     Ok(())
 }
 
-/// All listeners; `None` from a supervisord without this method.
-fn fetch(call: &mut CallFn<'_>) -> Result<Option<Vec<ListenerReport>>, CtlError> {
-    let listeners = call_extension(call, METHOD, &[], ListenerStatus::list_from_value)?;
-    Ok(listeners.map(|listeners| listeners.into_iter().map(ListenerReport::new).collect()))
-}
+type Reports = (Vec<ListenerReport>, Vec<OutboxStatus>);
 
-/// Adds each listener's outbox and its problems.
-fn add_outboxes(listeners: &mut [ListenerReport], outboxes: &[OutboxStatus]) {
+/// All listeners and all outboxes; `None` from a supervisord without these methods.
+fn fetch(call: &mut CallFn<'_>) -> Result<Option<Reports>, CtlError> {
+    let listeners = call_extension(call, METHOD, &[], ListenerStatus::list_from_value)?;
+    let Some(listeners) = listeners else { return Ok(None) };
+    // Most supervisords have no listeners, and then no outbox matters.
+    let outboxes = if listeners.is_empty() { Vec::new() } else { outbox_status::fetch(call)? };
     let clock = LocalClock::new();
-    for listener in listeners {
-        let namespec = listener.status.namespec();
-        listener.outbox =
-            outboxes.iter().find(|outbox| outbox_status::is_used_by(outbox, &namespec)).cloned();
-        let problems = listener.outbox.iter().flat_map(|outbox| outbox_status::problems(outbox, &clock));
-        listener.problems.extend(problems);
-    }
+    let report = |status| ListenerReport::new(status, &outboxes, &clock);
+    let reports = listeners.into_iter().map(report).collect();
+    Ok(Some((reports, outboxes)))
 }
 
 /// The problems of each listener by its process; empty from a supervisord without this method.
 pub(crate) fn problems(session: &mut Session) -> Result<Vec<(Namespec, Vec<String>)>, CtlError> {
-    let mut listeners = fetch(&mut session.caller())?.unwrap_or_default();
-    if !listeners.is_empty() {
-        add_outboxes(&mut listeners, &outbox_status::fetch(&mut session.caller())?);
-    }
+    let (listeners, _) = fetch(&mut session.caller())?.unwrap_or_default();
     Ok(listeners.into_iter().map(|listener| (listener.status.namespec(), listener.problems)).collect())
 }
 
 impl ListenerReport {
-    fn new(status: ListenerStatus) -> Self {
-        let problems = status.problems().iter().map(ToString::to_string).collect();
-        Self { status, outbox: None, problems }
+    fn new(status: ListenerStatus, outboxes: &[OutboxStatus], clock: &LocalClock) -> Self {
+        let namespec = status.namespec();
+        let outbox = outboxes.iter().find(|outbox| outbox_status::is_used_by(outbox, &namespec)).cloned();
+        let mut problems: Vec<String> = status.problems().iter().map(ToString::to_string).collect();
+        problems.extend(outbox.iter().flat_map(|outbox| outbox_status::problems(outbox, clock)));
+        Self { status, outbox, problems }
     }
 
     fn cells(&self) -> [String; COLUMNS] {
@@ -209,7 +203,7 @@ mod tests {
     const PIPE: TerminalInfo = TerminalInfo { columns: 80, colour: false, is_terminal: false };
 
     fn listener(process: &str, state: &str, pending: u64, dropped: u64, violations: u64) -> ListenerReport {
-        ListenerReport::new(ListenerStatus {
+        let status = ListenerStatus {
             pool: "alarm".into(),
             process: process.into(),
             state: state.into(),
@@ -223,7 +217,8 @@ mod tests {
             dropped_by_type: (dropped > 0).then(|| ("TICK_5".into(), dropped)).into_iter().collect(),
             answered: 7,
             ..ListenerStatus::default()
-        })
+        };
+        ListenerReport::new(status, &[], &LocalClock::new())
     }
 
     #[test]

@@ -7,8 +7,11 @@ use crate::error::CtlError;
 use crate::selector;
 use crate::session::{Session, exit_status};
 use crate::verb::api::{Completion, Verb};
+use crate::verb::bulk_action;
 use crate::verb::bulk_action::parallel_calls::AnswerWait;
-use crate::verb::{bulk_action, start, stop};
+use crate::verb::bulk_action::progress::Direction;
+use crate::verb::start::START;
+use crate::verb::stop::STOP;
 
 pub(super) const VERB: Verb = Verb {
     name: "restart",
@@ -38,16 +41,16 @@ fn run(session: &mut Session, rest: &str) -> Result<(), CtlError> {
     };
     // A running process cannot be started, so the stop is always waited for.
     let stopping = if answer_wait == AnswerWait::NoWait { AnswerWait::UntilDone } else { answer_wait };
-    let overdue = stop::stop(session, &names, stopping)?;
+    let overdue = STOP.run_in_parallel(session, Direction::Stopping, &names, stopping)?;
     if overdue.is_empty() {
-        start::start(session, &names, answer_wait)?;
+        START.run_in_parallel(session, Direction::Starting, &names, answer_wait)?;
         return Ok(());
     }
     let all: Vec<Namespec> = session.all_process_info_soon()?.iter().map(ProcessInfo::namespec).collect();
     let stopped = selector::without(&names, &overdue, &all);
     let stopped: Vec<&str> = stopped.iter().map(String::as_str).collect();
     if !stopped.is_empty() {
-        start::start(session, &stopped, answer_wait)?;
+        START.run_in_parallel(session, Direction::Starting, &stopped, answer_wait)?;
     }
     Ok(())
 }

@@ -5,7 +5,6 @@ use ironlance_rpc::FaultKind;
 use crate::error::CtlError;
 use crate::session::{Session, exit_status};
 use crate::verb::api::{Completion, Verb};
-use crate::verb::bulk_action::parallel_calls::AnswerWait;
 use crate::verb::bulk_action::progress::Direction;
 use crate::verb::bulk_action::{self, BulkAction};
 
@@ -29,7 +28,7 @@ pub(super) const VERB: Verb = Verb {
     ..Verb::ORIGINAL
 };
 
-const START: BulkAction = BulkAction {
+pub(super) const START: BulkAction = BulkAction {
     all_method: "supervisor.startAllProcesses",
     group_method: "supervisor.startProcessGroup",
     process_method: "supervisor.startProcess",
@@ -51,16 +50,7 @@ fn run(session: &mut Session, rest: &str) -> Result<(), CtlError> {
     if let Some((names, answer_wait)) =
         bulk_action::parse_arguments(session, &VERB, rest, exit_status::INVALID_ARGS)
     {
-        start(session, &names, answer_wait)?;
+        START.run_in_parallel(session, Direction::Starting, &names, answer_wait)?;
     }
     Ok(())
-}
-
-/// Starts the named processes. Returns those that timed out.
-pub(super) fn start(
-    session: &mut Session,
-    names: &[&str],
-    answer_wait: AnswerWait,
-) -> Result<Vec<String>, CtlError> {
-    START.run_in_parallel(session, Direction::Starting, names, answer_wait)
 }

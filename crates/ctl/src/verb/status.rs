@@ -75,10 +75,10 @@ fn table(session: &mut Session, rows: &[&ProcessInfo]) -> Vec<String> {
             namespec: namespec(&row.group, &row.name),
             word: &row.statename,
             state: row.process_state(),
-            expectation: match row.exitstatus {
-                0 => ExitExpectation::Expected,
-                _ if expected.contains(&(&row.group, &row.name)) => ExitExpectation::Expected,
-                _ => ExitExpectation::Unexpected,
+            expectation: if expected.contains(&(&row.group, &row.name)) {
+                ExitExpectation::Expected
+            } else {
+                ExitExpectation::of_status(row.exitstatus)
             },
             description: &row.description,
         })

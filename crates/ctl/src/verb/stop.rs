@@ -5,7 +5,6 @@ use ironlance_rpc::FaultKind;
 use crate::error::CtlError;
 use crate::session::{Session, exit_status};
 use crate::verb::api::{Completion, Verb};
-use crate::verb::bulk_action::parallel_calls::AnswerWait;
 use crate::verb::bulk_action::progress::Direction;
 use crate::verb::bulk_action::{self, BulkAction};
 
@@ -33,7 +32,7 @@ pub(super) const VERB: Verb = Verb {
 pub(super) const REFUSALS: &[FaultKind] =
     &[FaultKind::BadName, FaultKind::BadSignal, FaultKind::NotRunning, FaultKind::Failed];
 
-const STOP: BulkAction = BulkAction {
+pub(super) const STOP: BulkAction = BulkAction {
     all_method: "supervisor.stopAllProcesses",
     group_method: "supervisor.stopProcessGroup",
     process_method: "supervisor.stopProcess",
@@ -47,16 +46,7 @@ fn run(session: &mut Session, rest: &str) -> Result<(), CtlError> {
     if let Some((names, answer_wait)) =
         bulk_action::parse_arguments(session, &VERB, rest, exit_status::GENERIC)
     {
-        stop(session, &names, answer_wait)?;
+        STOP.run_in_parallel(session, Direction::Stopping, &names, answer_wait)?;
     }
     Ok(())
-}
-
-/// Stops the named processes. Returns those that timed out.
-pub(super) fn stop(
-    session: &mut Session,
-    names: &[&str],
-    answer_wait: AnswerWait,
-) -> Result<Vec<String>, CtlError> {
-    STOP.run_in_parallel(session, Direction::Stopping, names, answer_wait)
 }

@@ -189,10 +189,10 @@ impl BulkAction {
 fn overdue_processes(session: &mut Session, direction: Direction, name: &str) -> Vec<String> {
     match Selector::parse(name) {
         Selector::Process { group, name } if name != "all" => vec![namespec(group, name)],
-        Selector::Process { .. } | Selector::Group(_) => match progress::unfinished(session, direction, name)
-        {
-            Ok(missing) => missing.iter().map(ToString::to_string).collect(),
-            Err(_) => vec![name.to_owned()],
-        },
+        Selector::Process { .. } | Selector::Group(_) => progress::unfinished(session, direction, name)
+            .map_or_else(
+                |_| vec![name.to_owned()],
+                |missing| missing.iter().map(ToString::to_string).collect(),
+            ),
     }
 }

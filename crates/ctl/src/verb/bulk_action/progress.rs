@@ -35,13 +35,10 @@ impl Direction {
 
     /// Whether a process in this state is finished.
     const fn is_done(self, state: ProcessState) -> bool {
-        match (self, state) {
-            (Self::Starting, ProcessState::Running)
-            | (Self::Stopping, ProcessState::Stopped)
-            | (_, ProcessState::Exited | ProcessState::Fatal | ProcessState::Unknown) => true,
-            (Self::Starting, ProcessState::Stopped)
-            | (Self::Stopping, ProcessState::Running)
-            | (_, ProcessState::Starting | ProcessState::Backoff | ProcessState::Stopping) => false,
+        use ProcessState::{Exited, Fatal, Running, Stopped, Unknown};
+        match self {
+            Self::Starting => matches!(state, Running | Exited | Fatal | Unknown),
+            Self::Stopping => matches!(state, Stopped | Exited | Fatal | Unknown),
         }
     }
 

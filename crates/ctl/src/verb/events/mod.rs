@@ -92,7 +92,7 @@ impl EventReader {
     fn read(&mut self, session: &mut Session, piece: &[u8]) -> ControlFlow<()> {
         self.lines.push(piece, &mut |line| session.print(line));
         session.flush();
-        if session.is_output_broken() || self.lines.is_lost() {
+        if session.output_error().is_some() || self.lines.is_lost() {
             ControlFlow::Break(())
         } else {
             ControlFlow::Continue(())

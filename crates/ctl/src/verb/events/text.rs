@@ -24,24 +24,24 @@ pub(crate) fn line(kind: &str, data: &str, clock: &LocalClock, terminal: Termina
     let Ok(json) = serde_json::from_str::<EventJson<'_>>(data) else {
         return format!("{} {}", style::escape_controls(kind), text(data));
     };
-    let mut parts = vec![local_time::log_time(&clock.local(moment(json.at)))];
     let name = if json.event.is_empty() { kind } else { &json.event };
     let event = EventKind::from_name(name).and_then(|kind| wire::decode(kind, &json.body).ok());
-    parts.push(coloured(name, event.as_ref(), terminal));
     let who = match (&json.group, &json.process) {
-        (Some(group), Some(process)) => Some(Namespec::new(&**group, &**process).to_string()),
-        _ => None,
+        (Some(group), Some(process)) => Namespec::new(&**group, &**process).to_string(),
+        _ => String::new(),
     };
     let facts = event.as_ref().map_or_else(|| text(&json.body), |event| facts(event, &json.body));
     let why = json.why.as_deref().map(style::escape_controls).unwrap_or_default();
-    let told = [facts, why].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; ");
-    match (who, told.is_empty()) {
-        (Some(who), true) => parts.push(style::escape_controls(&who)),
-        (Some(who), false) => parts.push(format!("{}: {told}", style::escape_controls(&who))),
-        (None, true) => {}
-        (None, false) => parts.push(told),
-    }
-    parts.join(" ")
+    let told = join([facts, why], "; ");
+    let time = local_time::log_time(&clock.local(moment(json.at)));
+    let kind = coloured(name, event.as_ref(), terminal);
+    join([time, kind, join([style::escape_controls(&who), told], ": ")], " ")
+}
+
+/// The parts that are not empty.
+fn join<const N: usize>(parts: [String; N], separator: &str) -> String {
+    let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+    parts.join(separator)
 }
 
 fn moment(seconds: f64) -> SystemTime {
@@ -69,11 +69,7 @@ fn facts(event: &Event, body: &str) -> String {
         Event::State(change) => state_facts(change),
         Event::Log(_, output) | Event::Communication(_, output) => text(&output.text),
         Event::GroupAdded(group) | Event::GroupRemoved(group) => text(&group.0),
-        Event::Remote(message) => [text(&message.kind), text(&message.data)]
-            .into_iter()
-            .filter(|part| !part.is_empty())
-            .collect::<Vec<_>>()
-            .join(": "),
+        Event::Remote(message) => join([text(&message.kind), text(&message.data)], ": "),
         Event::Tick { .. } | Event::SupervisorRunning | Event::SupervisorStopping => text(body),
     }
 }

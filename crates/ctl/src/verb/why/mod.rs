@@ -52,7 +52,7 @@ struct ProcessObject<'a> {
 }
 
 /// Its last exit.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 struct ExitObject<'a> {
     description: &'a str,
     pid: i64,
@@ -106,18 +106,13 @@ impl<'a> ExitObject<'a> {
         let mut object = Self {
             description: &end.description,
             pid: end.pid,
-            status: None,
-            signal: None,
-            core: false,
-            oom_kill: false,
-            not_started: None,
-            recycled: None,
             expected: expectation != Expectation::Unexpected,
             told: expectation == Expectation::Requested,
             by: end.by.as_deref(),
             oom_near: end.oom_near().map(|(from, to)| [from, to]),
             uptime: end.uptime,
             ended_at: end.ended_at,
+            ..Self::default()
         };
         match cause {
             ReportedCause::Exited { status } => object.status = Some(status),

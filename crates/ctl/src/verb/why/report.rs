@@ -74,9 +74,7 @@ pub(super) fn screen(facts: &ProcessFacts, clock: &LocalClock, terminal: Termina
 fn is_in_exit_line(facts: &ProcessFacts) -> bool {
     let why = facts.exit().and_then(|end| match ReportedCause::of(end) {
         ReportedCause::NotStarted { reason } | ReportedCause::Recycled { violation: reason } => Some(reason),
-        ReportedCause::Exited { .. } | ReportedCause::Killed { .. } | ReportedCause::OutOfMemory { .. } => {
-            None
-        }
+        _ => None,
     });
     why.is_some_and(|why| why == facts.info.spawnerr)
 }
@@ -150,13 +148,7 @@ fn cause_from_original(facts: &ProcessFacts, clock: &LocalClock) -> String {
             format!("{by} after {}", whole_span(info.stop.saturating_sub(info.start)))
         }
         ProcessState::Backoff | ProcessState::Fatal => "ended too quickly".to_owned(),
-        ProcessState::Stopped
-        | ProcessState::Starting
-        | ProcessState::Running
-        | ProcessState::Stopping
-        | ProcessState::Unknown => {
-            format!("last ended at {}", moment(clock, info.stop))
-        }
+        _ => format!("last ended at {}", moment(clock, info.stop)),
     }
 }
 

@@ -200,18 +200,15 @@ fn spawn_callers(
 fn group_by_target(questions: &[NamedCall]) -> Vec<Vec<usize>> {
     let targets: Vec<Selector<'_>> =
         questions.iter().map(|question| Selector::parse(&question.name)).collect();
-    let whole: Vec<&str> = targets
-        .iter()
-        .filter_map(|target| match target {
-            Selector::Group(group) => Some(*group),
-            Selector::Process { .. } => None,
-        })
-        .collect();
+    let group = |target: &Selector<'_>| matches!(target, Selector::Group(_));
+    let whole: Vec<Selector<'_>> = targets.iter().copied().filter(group).collect();
     let mut queues: Vec<Vec<usize>> = Vec::new();
     let mut places: BTreeMap<(&str, Option<&str>), usize> = BTreeMap::new();
     for (at, target) in targets.iter().enumerate() {
         let key = match target {
-            Selector::Process { group, name } if !whole.contains(group) => (*group, Some(*name)),
+            Selector::Process { group, name } if !whole.contains(&Selector::Group(group)) => {
+                (*group, Some(*name))
+            }
             Selector::Process { group, .. } | Selector::Group(group) => (*group, None),
         };
         let queue = *places.entry(key).or_insert_with(|| {
