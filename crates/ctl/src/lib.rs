@@ -35,7 +35,7 @@ pub fn main(args: &[String]) -> ExitCode {
     let progname = progname();
     match options::parse(&progname, args) {
         Invocation::Help(text) => print(&text),
-        Invocation::Refused { message } => {
+        Invocation::Refused(message) => {
             let _ = write!(io::stderr(), "Error: {message}\nFor help, use {progname} -h\n");
             ExitCode::from(USAGE_STATUS)
         }

@@ -1,7 +1,7 @@
 //! Descriptions of all verbs, for the manual pages and shell completions of the `ironlance` binary.
 
 pub use crate::verb::api::Completion;
-use crate::verb::api::HelpGroup;
+use crate::verb::api::{HelpGroup, Verb};
 use crate::verb::table::VERBS;
 
 /// A verb and its help. A line has a form or an option, tabs, and its meaning; one that begins with space continues the
@@ -31,8 +31,7 @@ pub enum Origin {
 
 /// Every verb that has help, by name.
 pub fn reference() -> Vec<VerbDescription> {
-    let told = VERBS.iter().filter(|verb| !verb.help.is_empty());
-    let text = told.map(|verb| VerbDescription {
+    let describe = |verb: &Verb| VerbDescription {
         name: verb.name,
         help: verb.help,
         extensions: verb.extensions,
@@ -41,8 +40,8 @@ pub fn reference() -> Vec<VerbDescription> {
             HelpGroup::Ours => Origin::Ours,
             HelpGroup::Original | HelpGroup::Unlisted => Origin::Original,
         },
-    });
-    text.collect()
+    };
+    VERBS.iter().filter(|verb| !verb.help.is_empty()).map(describe).collect()
 }
 
 #[cfg(test)]

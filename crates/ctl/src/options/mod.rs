@@ -18,11 +18,8 @@ pub(crate) enum Invocation {
     Shell(Options),
     /// Print this text and exit with 0.
     Help(String),
-    /// Invalid: print the message and exit with 2.
-    Refused {
-        /// The original's message after `Error: `.
-        message: String,
-    },
+    /// Invalid: print the original's message, which is after `Error: `, and exit with 2.
+    Refused(String),
 }
 
 /// Supervisord's address, the credentials for it, and the settings of the shell.
@@ -95,7 +92,7 @@ pub(crate) fn parse(progname: &str, args: &[String]) -> Invocation {
         Ok((options, rest)) => Invocation::Once(options, rest.join(" ")),
         Err(ParseStop::Help) => Invocation::Help(help_text(progname)),
         Err(ParseStop::Version) => Invocation::Help(format!("{VERSION_LINE}\n")),
-        Err(ParseStop::Refused(message)) => Invocation::Refused { message },
+        Err(ParseStop::Refused(message)) => Invocation::Refused(message),
     }
 }
 

@@ -11,7 +11,7 @@ fn wish(args: &[&str]) -> Invocation {
 
 fn refused(args: &[&str]) -> String {
     match wish(args) {
-        Invocation::Refused { message } => message,
+        Invocation::Refused(message) => message,
         other => panic!("{args:?}: {other:?}"),
     }
 }
@@ -82,7 +82,7 @@ fn what_cannot_be_understood_is_refused_in_the_originals_words() {
     }
     assert_eq!(
         match over("[supervisord]", &["status"]) {
-            Invocation::Refused { message } => message,
+            Invocation::Refused(message) => message,
             other => panic!("{other:?}"),
         },
         ".ini file does not include supervisorctl section"

@@ -22,16 +22,14 @@ pub(crate) fn execute(session: &mut Session, line: &str) -> Flow {
             Ok(flow) => return flow,
             Err(error) => error,
         };
-        if error.wants_authentication() {
-            session.fail(exit_status::GENERIC, "Server requires authentication");
-            if !session.options.interactive {
-                return Flow::Next;
-            }
-            match prompt::ask_credentials(session) {
-                Ok(()) => {}
-                Err(error) => return report_error(session, &error),
-            }
-        } else {
+        if !error.wants_authentication() {
+            return report_error(session, &error);
+        }
+        session.fail(exit_status::GENERIC, "Server requires authentication");
+        if !session.options.interactive {
+            return Flow::Next;
+        }
+        if let Err(error) = prompt::ask_credentials(session) {
             return report_error(session, &error);
         }
     }

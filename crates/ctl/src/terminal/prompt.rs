@@ -28,11 +28,6 @@ pub(crate) fn ask(session: &mut Session, question: &str) -> Result<String, CtlEr
     }
 }
 
-/// Asks a question; an answer that begins with y is yes.
-pub(crate) fn ask_yes_no(session: &mut Session, question: &str) -> Result<bool, CtlError> {
-    Ok(ask(session, question)?.to_lowercase().starts_with('y'))
-}
-
 /// Asks for user name and password, and sets them in the session.
 pub(crate) fn ask_credentials(session: &mut Session) -> Result<(), CtlError> {
     let username = ask(session, "Username:")?;

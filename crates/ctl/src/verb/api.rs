@@ -113,7 +113,7 @@ pub(crate) fn check_no_arguments(session: &mut Session, verb: &Verb, rest: &str)
     rest.is_empty()
 }
 
-/// Whether to run a verb without arguments that stops everything; the shell asks the person.
+/// Whether to run a verb without arguments that stops everything; the shell asks the person, and y is yes.
 pub(crate) fn confirm(
     session: &mut Session,
     verb: &Verb,
@@ -121,5 +121,5 @@ pub(crate) fn confirm(
     question: &str,
 ) -> Result<bool, CtlError> {
     Ok(check_no_arguments(session, verb, rest)
-        && (!session.options.interactive || prompt::ask_yes_no(session, question)?))
+        && (!session.options.interactive || prompt::ask(session, question)?.to_lowercase().starts_with('y')))
 }

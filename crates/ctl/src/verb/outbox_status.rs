@@ -60,8 +60,7 @@ fn summary_of(outboxes: &[OutboxStatus], clock: &LocalClock) -> Option<String> {
 
 /// Whether a listener uses this outbox.
 pub(crate) fn is_used_by(outbox: &OutboxStatus, listener: &Namespec) -> bool {
-    let name = listener.qualified();
-    outbox.listeners.contains(&name)
+    outbox.listeners.contains(&listener.qualified())
 }
 
 /// Its problems.

@@ -142,6 +142,5 @@ fn select(session: &mut Session, all: &[Namespec], name: &str, form: OutputForma
 fn is_down(info: &ProcessInfo) -> bool {
     use ProcessState::{Exited, Fatal, Stopped, Unknown};
     // A code that no state has is not one of them.
-    ProcessState::from_code(info.state)
-        .is_some_and(|state| matches!(state, Stopped | Exited | Fatal | Unknown))
+    matches!(ProcessState::from_code(info.state), Some(Stopped | Exited | Fatal | Unknown))
 }

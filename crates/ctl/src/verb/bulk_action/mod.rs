@@ -93,10 +93,9 @@ impl BulkAction {
                 None => act.report(session, name, answer),
                 Some(time) => {
                     let who = overdue_processes(session, direction, name);
+                    let time = parallel_calls::seconds_text(time);
                     for name in &who {
-                        let line =
-                            format!("{name}: ERROR (timeout after {})", parallel_calls::seconds_text(time));
-                        session.fail(exit_status::GENERIC, &line);
+                        session.fail(exit_status::GENERIC, &format!("{name}: ERROR (timeout after {time})"));
                     }
                     overdue.extend(who);
                     Ok(())

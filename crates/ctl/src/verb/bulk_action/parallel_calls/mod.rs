@@ -123,13 +123,16 @@ pub(crate) fn call_all(
     let mut early = BTreeMap::new();
     for (at, question) in questions.iter().enumerate() {
         while !early.contains_key(&at) {
-            match next_answer(&answers, progress.as_ref()) {
+            match answers.recv_timeout(if progress.is_some() { REFRESH_INTERVAL } else { Duration::MAX }) {
                 Ok((which, answer)) => {
                     early.insert(which, answer);
                 }
                 Err(RecvTimeoutError::Timeout) => refresh(session, &client, progress.as_mut()),
-                // No sender is left: a thread was lost.
-                Err(RecvTimeoutError::Disconnected) => return Err(thread_lost()),
+                // No sender is left.
+                Err(RecvTimeoutError::Disconnected) => {
+                    let reason = std::io::Error::other("a thread ended early");
+                    return Err(CtlError::System { what: "wait for answers", reason });
+                }
             }
         }
         if let Some(answer) = early.remove(&at) {
@@ -145,26 +148,12 @@ pub(crate) fn call_all(
 
 type Answer = (usize, Result<Value, CallError>);
 
-fn next_answer(
-    answers: &Receiver<Answer>,
-    progress: Option<&ProgressLine>,
-) -> Result<Answer, RecvTimeoutError> {
-    match progress {
-        Some(_) => answers.recv_timeout(REFRESH_INTERVAL),
-        None => answers.recv().map_err(|_| RecvTimeoutError::Disconnected),
-    }
-}
-
 fn refresh(session: &mut Session, client: &Client, progress: Option<&mut ProgressLine>) {
     let Some(progress) = progress.filter(|progress| progress.is_due()) else { return };
     // After an error the next refresh tries again.
     if let Ok(infos) = client.all_process_info() {
         progress.draw(session, &infos);
     }
-}
-
-fn thread_lost() -> CtlError {
-    CtlError::System { what: "wait for answers", reason: std::io::Error::other("a thread ended early") }
 }
 
 /// Starts the threads that make the calls; they end with the calls, or when the receiver is dropped.
