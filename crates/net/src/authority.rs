@@ -86,10 +86,7 @@ fn bracketed(text: &str) -> Result<Option<(&str, Option<&str>)>, HostPortError> 
 
 /// Splits `[USERINFO@]HOST[:PORT]` at the last `@`, because a password may contain others.
 pub fn split_userinfo(authority: &str) -> (Option<&str>, &str) {
-    match authority.rsplit_once('@') {
-        Some((userinfo, host_port)) => (Some(userinfo), host_port),
-        None => (None, authority),
-    }
+    authority.rsplit_once('@').map_or((None, authority), |(userinfo, rest)| (Some(userinfo), rest))
 }
 
 #[cfg(test)]

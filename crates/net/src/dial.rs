@@ -67,10 +67,8 @@ pub enum DialError {
 impl DialError {
     /// The errno, where the operating system refused.
     pub fn errno(&self) -> Option<i32> {
-        match self {
-            Self::Refused(error) | Self::Connect(error) => error.raw_os_error(),
-            Self::Resolve { .. } | Self::Tls(_) | Self::Handshake { .. } => None,
-        }
+        let (Self::Refused(error) | Self::Connect(error)) = self else { return None };
+        error.raw_os_error()
     }
 }
 
@@ -114,29 +112,22 @@ pub async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, DialError
 fn resolver_error(error: &io::Error) -> String {
     let text = error.to_string();
     let text = text.strip_prefix("failed to lookup address information: ").unwrap_or(&text);
-    let codes = [
-        ("Name or service not known", -2),
-        ("Temporary failure in name resolution", -3),
-        ("No address associated with hostname", -5),
-    ];
-    match codes.iter().find(|(words, _)| *words == text) {
-        Some((words, code)) => format!("[Errno {code}] {words}"),
-        None => text.to_owned(),
-    }
+    let code = match text {
+        "Name or service not known" => -2,
+        "Temporary failure in name resolution" => -3,
+        "No address associated with hostname" => -5,
+        _ => return text.to_owned(),
+    };
+    format!("[Errno {code}] {text}")
 }
 
 /// Connects to the first address that answers. The error is that of the last address, or a refusal if there was one.
 pub async fn connect(addresses: &[SocketAddr]) -> Result<TcpStream, DialError> {
     let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
+    let limit = if addresses.len() == 1 { Duration::MAX } else { PER_ADDRESS_TIMEOUT };
     for address in addresses {
-        let attempt = TcpStream::connect(address);
-        let outcome = if addresses.len() == 1 {
-            attempt.await
-        } else {
-            let timed = tokio::time::timeout(PER_ADDRESS_TIMEOUT, attempt).await;
-            timed.unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, "timed out")))
-        };
-        match outcome {
+        let attempt = tokio::time::timeout(limit, TcpStream::connect(address)).await;
+        match attempt.unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, "timed out"))) {
             Ok(stream) => {
                 // Small requests must not wait for each other. A socket without the option still works.
                 let _ = stream.set_nodelay(true);

@@ -15,12 +15,7 @@ pub use tls::Tls;
 
 /// An operating-system error in Python's words, which the originals' messages carry: `[Errno 111] Connection refused`.
 pub fn os_error(error: &std::io::Error) -> String {
-    match error.raw_os_error() {
-        Some(code) => {
-            let text = error.to_string();
-            let text = text.split(" (os error").next().unwrap_or_default().to_owned();
-            format!("[Errno {code}] {text}")
-        }
-        None => error.to_string(),
-    }
+    let text = error.to_string();
+    let Some(code) = error.raw_os_error() else { return text };
+    format!("[Errno {code}] {}", text.split(" (os error").next().unwrap_or_default())
 }

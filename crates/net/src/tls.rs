@@ -106,18 +106,17 @@ fn load_trusted(ca_file: Option<&PathBuf>) -> Result<Vec<CertificateDer<'static>
     if let Some(path) = ca_file {
         let fault = |reason: String| TlsError::CaFile { path: path.clone(), reason };
         // Opening a FIFO could block for ever.
-        let is_other = std::fs::metadata(path).is_ok_and(|meta| !meta.is_file());
-        if is_other {
+        if std::fs::metadata(path).is_ok_and(|meta| !meta.is_file()) {
             return Err(fault("it is no file".to_owned()));
         }
-        let file = File::open(path).map_err(|error: io::Error| fault(error.to_string()))?;
-        let certificates: Result<Vec<CertificateDer<'static>>, _> =
-            CertificateDer::pem_reader_iter(BufReader::new(file)).collect();
-        let certificates = certificates.map_err(|error| fault(error.to_string()))?;
-        if certificates.is_empty() {
+        let file = File::open(path).map_err(|error| fault(error.to_string()))?;
+        let known = trusted.len();
+        for certificate in CertificateDer::pem_reader_iter(BufReader::new(file)) {
+            trusted.push(certificate.map_err(|error| fault(error.to_string()))?);
+        }
+        if trusted.len() == known {
             return Err(fault("no certificate in it".to_owned()));
         }
-        trusted.extend(certificates);
     }
     if trusted.is_empty() { Err(TlsError::NoRoots) } else { Ok(trusted) }
 }
@@ -155,11 +154,10 @@ impl ServerCertVerifier for Verifier {
         };
         let verdict = chains.verify_server_cert(cert, intermediates, name, ocsp, now);
         // The dates are checked before this error can come (rustls-webpki, verify_cert.rs).
-        let presents_ca = matches!(
-            &verdict,
-            Err(rustls::Error::InvalidCertificate(fault)) if is_ca_as_end_entity(fault)
-        );
-        if presents_ca && trusted.iter().any(|trusted| trusted == cert) {
+        if let Err(rustls::Error::InvalidCertificate(fault)) = &verdict
+            && is_ca_as_end_entity(fault)
+            && trusted.iter().any(|trusted| trusted == cert)
+        {
             verify_server_name(&ParsedCertificate::try_from(cert)?, name)?;
             return Ok(ServerCertVerified::assertion());
         }

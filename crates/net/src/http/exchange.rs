@@ -3,11 +3,12 @@
 
 use std::io;
 use std::ops::ControlFlow;
+use std::pin::Pin;
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
-use hyper::client::conn::http1::{Connection, SendRequest};
+use hyper::client::conn::http1::SendRequest;
 use hyper::ext::ReasonPhrase;
 use hyper_util::rt::TokioIo;
 use thiserror::Error;
@@ -104,12 +105,8 @@ pub(crate) async fn within<T>(
     deadline: Option<Duration>,
     exchange: impl Future<Output = Result<T, ExchangeError>>,
 ) -> Result<T, ExchangeError> {
-    match deadline {
-        None => exchange.await,
-        Some(deadline) => {
-            tokio::time::timeout(deadline, exchange).await.unwrap_or(Err(ExchangeError::TimedOut))
-        }
-    }
+    let limit = deadline.unwrap_or(Duration::MAX);
+    tokio::time::timeout(limit, exchange).await.unwrap_or(Err(ExchangeError::TimedOut))
 }
 
 /// An exchange without a deadline; the head is passed to `on_head` as soon as it is there.
@@ -126,56 +123,99 @@ pub(crate) async fn dial_and_send(
 
 /// The same over a given stream.
 pub async fn exchange_over(
-    stream: impl AsyncRead + AsyncWrite + Unpin,
+    stream: impl AsyncRead + AsyncWrite + Unpin + 'static,
     prepared: hyper::Request<Full<Bytes>>,
     on_head: &mut dyn FnMut(&HttpResponse) -> ControlFlow<()>,
     on_body: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
 ) -> Result<HttpResponse, ExchangeError> {
     let first_line = StatusLine::default();
-    let (mut sender, connection) = handshake(stream, first_line.clone()).await?;
-    let answer = async {
-        let response = sender.send_request(prepared).await.map_err(|e| head_error(&e, &first_line))?;
-        read_response(response, &first_line, on_head, on_body).await
-    };
-    drive_until(connection, answer).await
+    let mut connection = HttpConnection::open(stream, first_line.clone()).await?;
+    Ok(connection.send(prepared, &first_line, on_head, on_body).await?.0)
 }
 
-/// hyper's half of a connection: it makes progress only while it is polled.
-pub(crate) type HttpConnection<S> = Connection<TokioIo<WriteFirst<S>>, Full<Bytes>>;
-
-/// Sets up hyper on a stream.
-pub(crate) async fn handshake<S: AsyncRead + AsyncWrite + Unpin>(
-    stream: S,
-    first_line: StatusLine,
-) -> Result<(SendRequest<Full<Bytes>>, HttpConnection<S>), ExchangeError> {
-    let mut builder = hyper::client::conn::http1::Builder::new();
-    builder.max_buf_size(MAX_HEAD).max_headers(MAX_HEADERS);
-    // As lenient as Python's http.client: a server with small syntax errors is not down.
-    builder.allow_obsolete_multiline_headers_in_responses(true);
-    builder.allow_spaces_after_header_name_in_responses(true);
-    builder.ignore_invalid_headers_in_responses(true);
-    builder.handshake(TokioIo::new(WriteFirst::new(stream, first_line))).await.map_err(|e| exchange_error(&e))
+/// A connection: hyper's two halves. It makes progress only during [`HttpConnection::send`].
+pub(crate) struct HttpConnection {
+    sender: SendRequest<Full<Bytes>>,
+    driver: Pin<Box<dyn Future<Output = ()>>>,
 }
 
-/// Waits for `answer` while polling its connection.
-async fn drive_until<T>(connection: impl Future, answer: impl Future<Output = T>) -> T {
-    // An error of the connection is reported by the answer as well.
-    let driver = async {
-        connection.await;
-        std::future::pending::<()>().await;
-    };
-    tokio::pin!(answer, driver);
-    loop {
-        tokio::select! {
-            biased;
-            answer = &mut answer => return answer,
-            () = &mut driver => {}
+/// Why a request has no response.
+pub(crate) enum SendError {
+    /// The connection was closed before the request was sent; the request is returned.
+    NotSent(Box<hyper::Request<Full<Bytes>>>),
+    /// The request may have reached the server.
+    Failed(ExchangeError),
+}
+
+impl From<SendError> for ExchangeError {
+    fn from(error: SendError) -> Self {
+        match error {
+            SendError::NotSent(_) => Self::Closed,
+            SendError::Failed(error) => error,
         }
     }
 }
 
+impl HttpConnection {
+    /// Sets up hyper on a stream; `first_line` records the first line that arrives.
+    pub(crate) async fn open(
+        stream: impl AsyncRead + AsyncWrite + Unpin + 'static,
+        first_line: StatusLine,
+    ) -> Result<Self, ExchangeError> {
+        let mut builder = hyper::client::conn::http1::Builder::new();
+        builder.max_buf_size(MAX_HEAD).max_headers(MAX_HEADERS);
+        // As lenient as Python's http.client: a server with small syntax errors is not down.
+        builder.allow_obsolete_multiline_headers_in_responses(true);
+        builder.allow_spaces_after_header_name_in_responses(true);
+        builder.ignore_invalid_headers_in_responses(true);
+        let halves = builder.handshake(TokioIo::new(WriteFirst::new(stream, first_line))).await;
+        let (sender, connection) = halves.map_err(|error| exchange_error(&error))?;
+        // An error of the connection is reported by the answer as well.
+        Ok(Self { sender, driver: Box::pin(async move { drop(connection.await) }) })
+    }
+
+    /// Sends a request and passes on its response. Returns too whether the connection can be used again.
+    pub(crate) async fn send(
+        &mut self,
+        prepared: hyper::Request<Full<Bytes>>,
+        first_line: &StatusLine,
+        on_head: &mut dyn FnMut(&HttpResponse) -> ControlFlow<()>,
+        on_body: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
+    ) -> Result<(HttpResponse, bool), SendError> {
+        let Self { sender, driver } = self;
+        let (mut is_open, mut is_whole) = (true, true);
+        let response = {
+            let answer = async {
+                if sender.ready().await.is_err() {
+                    return Err(SendError::NotSent(Box::new(prepared)));
+                }
+                let sent = sender.try_send_request(prepared).await;
+                let response = sent.map_err(|mut error| match error.take_message() {
+                    Some(unsent) => SendError::NotSent(Box::new(unsent)),
+                    None => SendError::Failed(head_error(error.error(), first_line)),
+                })?;
+                let mut on_body = |piece: &[u8]| {
+                    let flow = on_body(piece);
+                    is_whole &= flow.is_continue();
+                    flow
+                };
+                read_response(response, first_line, on_head, &mut on_body).await.map_err(SendError::Failed)
+            };
+            tokio::pin!(answer);
+            loop {
+                tokio::select! {
+                    biased;
+                    () = &mut *driver, if is_open => is_open = false,
+                    answer = &mut answer => break answer?,
+                }
+            }
+        };
+        Ok((response, is_open && is_whole))
+    }
+}
+
 /// Passes on the head, then the body piece by piece, until one of the callbacks breaks.
-pub(crate) async fn read_response(
+async fn read_response(
     response: hyper::Response<Incoming>,
     first_line: &StatusLine,
     on_head: &mut dyn FnMut(&HttpResponse) -> ControlFlow<()>,
@@ -236,7 +276,7 @@ fn head_error(error: &hyper::Error, first_line: &StatusLine) -> ExchangeError {
     fault.map_or_else(|| exchange_error(error), ExchangeError::Broken)
 }
 
-pub(crate) fn exchange_error(error: &hyper::Error) -> ExchangeError {
+fn exchange_error(error: &hyper::Error) -> ExchangeError {
     if error.is_incomplete_message() || error.is_closed() || error.is_canceled() {
         return ExchangeError::Closed;
     }

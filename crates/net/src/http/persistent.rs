@@ -1,21 +1,18 @@
 //! A persistent HTTP connection: several requests to the same server need one dial. It never repeats a request that may
 //! have reached the server.
 
-use std::future::Future;
 use std::ops::ControlFlow;
-use std::pin::Pin;
 use std::time::Duration;
 
-use http_body_util::Full;
-use hyper::body::Bytes;
-use hyper::client::conn::http1::SendRequest;
 use tokio::runtime::Runtime;
 
 use crate::dial::{Endpoint, dial};
 use crate::runtime;
 use crate::tls::Tls;
 
-use super::exchange::{self as http, ExchangeError, HttpRequest, HttpResponse};
+use super::exchange::{
+    ExchangeError, HttpConnection, HttpRequest, HttpResponse, SendError, build_request, within,
+};
 use super::status_line::StatusLine;
 
 /// At most one open connection, and the runtime that drives it.
@@ -32,12 +29,11 @@ pub struct PersistentConnection {
 struct OpenConnection {
     endpoint: Endpoint,
     tls: Tls,
-    sender: SendRequest<Full<Bytes>>,
-    driver: Pin<Box<dyn Future<Output = ()>>>,
+    connection: HttpConnection,
 }
 
 impl PersistentConnection {
-    /// As [`http::exchange`], over the open connection if it leads to the same endpoint.
+    /// As [`super::exchange()`], over the open connection if it leads to the same endpoint.
     pub fn exchange(
         &mut self,
         request: &HttpRequest,
@@ -52,7 +48,7 @@ impl PersistentConnection {
             .open
             .take()
             .filter(|connection| connection.endpoint == request.endpoint && connection.tls == request.tls);
-        let outcome = runtime.block_on(http::within(deadline, exchange_over(connection, request, on_body)));
+        let outcome = runtime.block_on(within(deadline, exchange_over(connection, request, on_body)));
         self.runtime = Some(runtime);
         let (response, connection) = outcome?;
         self.open = connection;
@@ -69,75 +65,25 @@ impl Drop for PersistentConnection {
 }
 
 async fn exchange_over(
-    connection: Option<OpenConnection>,
+    open: Option<OpenConnection>,
     request: &HttpRequest,
     on_body: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
 ) -> Result<(HttpResponse, Option<OpenConnection>), ExchangeError> {
-    let mut prepared = http::build_request(request)?;
-    if let Some(connection) = connection {
-        match send(connection, prepared, on_body).await {
-            Ok(answered) => return Ok(answered),
+    let mut prepared = build_request(request)?;
+    // The first line of a connection is that of one response only.
+    let (unknown, mut on_head) = (StatusLine::default(), |_: &HttpResponse| ControlFlow::Continue(()));
+    if let Some(mut open) = open {
+        match open.connection.send(prepared, &unknown, &mut on_head, on_body).await {
+            Ok((response, is_reusable)) => return Ok((response, is_reusable.then_some(open))),
             Err(SendError::NotSent(unsent)) => prepared = *unsent,
             Err(SendError::Failed(error)) => return Err(error),
         }
     }
     let stream = dial(&request.endpoint, &request.tls).await?;
-    let (sender, hyper_connection) = http::handshake(stream, StatusLine::default()).await?;
-    let driver = Box::pin(async move { drop(hyper_connection.await) });
-    let connection =
-        OpenConnection { endpoint: request.endpoint.clone(), tls: request.tls.clone(), sender, driver };
-    send(connection, prepared, on_body).await.map_err(|error| match error {
-        SendError::NotSent(_) => ExchangeError::Closed,
-        SendError::Failed(error) => error,
-    })
-}
-
-/// Why a request has no response.
-enum SendError {
-    /// The connection was closed before the request was sent; the request is returned.
-    NotSent(Box<hyper::Request<Full<Bytes>>>),
-    /// The request may have reached the server.
-    Failed(ExchangeError),
-}
-
-async fn send(
-    mut connection: OpenConnection,
-    prepared: hyper::Request<Full<Bytes>>,
-    on_body: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
-) -> Result<(HttpResponse, Option<OpenConnection>), SendError> {
-    let OpenConnection { sender, driver, .. } = &mut connection;
-    let mut is_open = true;
-    let mut is_whole = true;
-    let response = {
-        let answer = async {
-            if sender.ready().await.is_err() {
-                return Err(SendError::NotSent(Box::new(prepared)));
-            }
-            let sent = sender.try_send_request(prepared).await;
-            let response = sent.map_err(|mut error| match error.take_message() {
-                Some(unsent) => SendError::NotSent(Box::new(unsent)),
-                None => SendError::Failed(http::exchange_error(error.error())),
-            })?;
-            let mut on_body = |piece: &[u8]| {
-                let flow = on_body(piece);
-                is_whole &= flow.is_continue();
-                flow
-            };
-            let mut on_head = |_: &HttpResponse| ControlFlow::Continue(());
-            let first_line = StatusLine::default();
-            let read = http::read_response(response, &first_line, &mut on_head, &mut on_body);
-            read.await.map_err(SendError::Failed)
-        };
-        tokio::pin!(answer);
-        loop {
-            tokio::select! {
-                biased;
-                () = &mut *driver, if is_open => is_open = false,
-                answer = &mut answer => break answer?,
-            }
-        }
-    };
-    Ok((response, (is_open && is_whole).then_some(connection)))
+    let mut connection = HttpConnection::open(stream, StatusLine::default()).await?;
+    let (response, is_reusable) = connection.send(prepared, &unknown, &mut on_head, on_body).await?;
+    let open = || OpenConnection { endpoint: request.endpoint.clone(), tls: request.tls.clone(), connection };
+    Ok((response, is_reusable.then(open)))
 }
 
 #[cfg(test)]
