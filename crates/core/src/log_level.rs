@@ -21,6 +21,17 @@ pub enum Level {
     Critical,
 }
 
+/// Number, letters and word of each level, in the order of [`Level::ALL`].
+const TABLE: [(u8, &str, &str); 7] = [
+    (3, "BLAT", "blather"),
+    (5, "TRAC", "trace"),
+    (10, "DEBG", "debug"),
+    (20, "INFO", "info"),
+    (30, "WARN", "warn"),
+    (40, "ERRO", "error"),
+    (50, "CRIT", "critical"),
+];
+
 impl Level {
     /// Every level, the least grave first.
     pub const ALL: [Self; 7] =
@@ -28,41 +39,17 @@ impl Level {
 
     /// The number that the original compares.
     pub const fn number(self) -> u8 {
-        match self {
-            Self::Blather => 3,
-            Self::Trace => 5,
-            Self::Debug => 10,
-            Self::Info => 20,
-            Self::Warn => 30,
-            Self::Error => 40,
-            Self::Critical => 50,
-        }
+        TABLE[self as usize].0
     }
 
     /// The four letters in a log line.
     pub const fn tag(self) -> &'static str {
-        match self {
-            Self::Blather => "BLAT",
-            Self::Trace => "TRAC",
-            Self::Debug => "DEBG",
-            Self::Info => "INFO",
-            Self::Warn => "WARN",
-            Self::Error => "ERRO",
-            Self::Critical => "CRIT",
-        }
+        TABLE[self as usize].1
     }
 
     /// The word that `loglevel=` takes.
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Blather => "blather",
-            Self::Trace => "trace",
-            Self::Debug => "debug",
-            Self::Info => "info",
-            Self::Warn => "warn",
-            Self::Error => "error",
-            Self::Critical => "critical",
-        }
+        TABLE[self as usize].2
     }
 
     /// The level of that word, in any case; `None` when there is none.

@@ -1,7 +1,8 @@
 //! Arguments as Python's getopt.getopt takes them apart: it stops at the first that is no option.
 
 use super::UsageError;
-use super::table::{Lookup, OptionArg, OptionSpec, Takes, find_long, find_short, value_of};
+use super::scan::{is_option, take_options};
+use super::table::{OptionArg, OptionFault, OptionSpec};
 
 /// An option that was met, and its row in the table.
 pub struct ParsedOption<'r, T, E> {
@@ -21,20 +22,15 @@ pub fn parse<'r, 'a, T, E>(
 ) -> Result<ParsedArgs<'r, 'a, T, E>, UsageError> {
     let mut hits = Vec::new();
     let mut rest = args.iter();
-    while let Some(arg) = rest.as_slice().first() {
+    while let Some(arg) = rest.as_slice().first().filter(|arg| is_option(arg)) {
+        rest.next();
         if arg == "--" {
-            rest.next();
             break;
         }
-        if let Some(long) = arg.strip_prefix("--") {
-            rest.next();
-            hits.push(take_long(rows, long, &mut rest)?);
-        } else if let Some(cluster) = arg.strip_prefix('-').filter(|cluster| !cluster.is_empty()) {
-            rest.next();
-            take_shorts(rows, cluster, &mut rest, &mut hits)?;
-        } else {
-            break;
-        }
+        take_options(rows, arg, &mut rest, words, |row, arg| {
+            hits.push(ParsedOption { row, arg });
+            Ok::<(), UsageError>(())
+        })?;
     }
     Ok((hits, rest.as_slice()))
 }
@@ -44,44 +40,12 @@ pub fn apply<T, E>(hits: &[ParsedOption<'_, T, E>], target: &mut T) -> Result<()
     hits.iter().try_for_each(|hit| hit.row.setter.apply(target, &hit.arg))
 }
 
-fn take_long<'r, T, E>(
-    rows: &'r [OptionSpec<T, E>],
-    text: &str,
-    rest: &mut std::slice::Iter<'_, String>,
-) -> Result<ParsedOption<'r, T, E>, UsageError> {
-    let (name, attached) = match text.split_once('=') {
-        Some((name, value)) => (name, Some(value)),
-        None => (text, None),
+fn words(name: &str, fault: &OptionFault) -> String {
+    let what = match fault {
+        OptionFault::Unknown => "not recognized",
+        OptionFault::Ambiguous(_) => "not a unique prefix",
+        OptionFault::UnwantedValue => "must not have an argument",
+        OptionFault::MissingValue => "requires argument",
     };
-    let usage = |name: &str, what: &str| UsageError(format!("option --{name} {what}"));
-    let row = match find_long(rows, name) {
-        Lookup::Found(row) => row,
-        Lookup::Ambiguous(_) => return Err(usage(name, "not a unique prefix")),
-        Lookup::Unknown => return Err(usage(name, "not recognized")),
-    };
-    if row.takes == Takes::Nothing && attached.is_some() {
-        return Err(usage(row.long, "must not have an argument"));
-    }
-    let value = value_of(row.takes, attached, rest).map_err(|_| usage(row.long, "requires argument"))?;
-    Ok(ParsedOption { row, arg: OptionArg { name: format!("--{}", row.long), value } })
-}
-
-fn take_shorts<'r, T, E>(
-    rows: &'r [OptionSpec<T, E>],
-    cluster: &str,
-    rest: &mut std::slice::Iter<'_, String>,
-    hits: &mut Vec<ParsedOption<'r, T, E>>,
-) -> Result<(), UsageError> {
-    let mut letters = cluster.chars();
-    while let Some(letter) = letters.next() {
-        let usage = |what: &str| UsageError(format!("option -{letter} {what}"));
-        let row = find_short(rows, letter).ok_or_else(|| usage("not recognized"))?;
-        let attached = Some(letters.as_str()).filter(|text| row.takes != Takes::Nothing && !text.is_empty());
-        let value = value_of(row.takes, attached, rest).map_err(|_| usage("requires argument"))?;
-        hits.push(ParsedOption { row, arg: OptionArg { name: format!("-{letter}"), value } });
-        if attached.is_some() {
-            break;
-        }
-    }
-    Ok(())
+    format!("option {name} {what}")
 }

@@ -3,6 +3,7 @@
 pub mod getopt;
 pub mod help;
 pub mod optparse;
+mod scan;
 pub mod table;
 
 pub use table::{OptionArg, OptionOrigin, OptionSpec, Takes};

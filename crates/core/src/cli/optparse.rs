@@ -1,7 +1,8 @@
 //! Arguments as Python's optparse takes them apart: options may stand anywhere, and act as they are met.
 
 use super::UsageError;
-use super::table::{Lookup, OptionArg, OptionSpec, Takes, find_long, find_short, value_of};
+use super::scan::{is_option, take_options};
+use super::table::{OptionFault, OptionSpec};
 
 /// Lets each option act on `target`, and gives back the arguments that are none.
 pub fn parse<T, E: From<UsageError>>(
@@ -14,10 +15,8 @@ pub fn parse<T, E: From<UsageError>>(
     while let Some(arg) = rest.next() {
         if arg == "--" {
             operands.extend(rest.by_ref().cloned());
-        } else if let Some(long) = arg.strip_prefix("--") {
-            take_long(rows, long, &mut rest, target)?;
-        } else if let Some(cluster) = arg.strip_prefix('-').filter(|cluster| !cluster.is_empty()) {
-            take_shorts(rows, cluster, &mut rest, target)?;
+        } else if is_option(arg) {
+            take_options(rows, arg, &mut rest, words, |row, arg| row.setter.apply(target, &arg))?;
         } else {
             operands.push(arg.clone());
         }
@@ -25,59 +24,15 @@ pub fn parse<T, E: From<UsageError>>(
     Ok(operands)
 }
 
-fn take_long<T, E: From<UsageError>>(
-    rows: &[OptionSpec<T, E>],
-    text: &str,
-    rest: &mut std::slice::Iter<'_, String>,
-    target: &mut T,
-) -> Result<(), E> {
-    let (name, attached) = match text.split_once('=') {
-        Some((name, value)) => (name, Some(value)),
-        None => (text, None),
-    };
-    let row = match find_long(rows, name) {
-        Lookup::Found(row) => row,
-        Lookup::Unknown => return Err(UsageError(format!("no such option: --{name}")).into()),
-        Lookup::Ambiguous(mut names) => {
+fn words(name: &str, fault: &OptionFault) -> String {
+    match fault {
+        OptionFault::Unknown => format!("no such option: {name}"),
+        OptionFault::Ambiguous(names) => {
+            let mut names = names.clone();
             names.sort_unstable();
-            let names: Vec<String> = names.iter().map(|name| format!("--{name}")).collect();
-            return Err(UsageError(format!("ambiguous option: --{name} ({}?)", names.join(", "))).into());
+            format!("ambiguous option: {name} (--{}?)", names.join(", --"))
         }
-    };
-    let name = format!("--{}", row.long);
-    if row.takes == Takes::Nothing && attached.is_some() {
-        return Err(UsageError(format!("{name} option does not take a value")).into());
+        OptionFault::UnwantedValue => format!("{name} option does not take a value"),
+        OptionFault::MissingValue => format!("{name} option requires 1 argument"),
     }
-    act(row, name, attached, rest, target)
-}
-
-fn take_shorts<T, E: From<UsageError>>(
-    rows: &[OptionSpec<T, E>],
-    cluster: &str,
-    rest: &mut std::slice::Iter<'_, String>,
-    target: &mut T,
-) -> Result<(), E> {
-    let mut letters = cluster.chars();
-    while let Some(letter) = letters.next() {
-        let name = format!("-{letter}");
-        let row = find_short(rows, letter).ok_or_else(|| UsageError(format!("no such option: {name}")))?;
-        let attached = Some(letters.as_str()).filter(|text| row.takes != Takes::Nothing && !text.is_empty());
-        act(row, name, attached, rest, target)?;
-        if attached.is_some() {
-            break;
-        }
-    }
-    Ok(())
-}
-
-fn act<T, E: From<UsageError>>(
-    row: &OptionSpec<T, E>,
-    name: String,
-    attached: Option<&str>,
-    rest: &mut std::slice::Iter<'_, String>,
-    target: &mut T,
-) -> Result<(), E> {
-    let value = value_of(row.takes, attached, rest)
-        .map_err(|_| UsageError(format!("{name} option requires 1 argument")))?;
-    row.setter.apply(target, &OptionArg { name, value })
 }

@@ -118,65 +118,45 @@ impl<T, E> OptionSpec<T, E> {
     }
 }
 
-/// Which option a long name means.
-pub enum Lookup<'r, T, E> {
-    /// This one.
-    Found(&'r OptionSpec<T, E>),
+/// Why an option of a command line cannot be taken.
+pub(super) enum OptionFault {
+    /// There is none of this name.
+    Unknown,
     /// The long names that begin so, in the table's order.
     Ambiguous(Vec<&'static str>),
-    /// No option begins so.
-    Unknown,
+    /// It has a value, and takes none.
+    UnwantedValue,
+    /// The command line ended where its value should have been.
+    MissingValue,
 }
 
 /// Finds the option of the long name `text`, without its `--`, or of which `text` is the beginning.
 ///
 /// A full name always means itself. A beginning that the original knows means what it means there; ours are
 /// looked at only after that.
-pub fn find_long<'r, T, E>(rows: &'r [OptionSpec<T, E>], text: &str) -> Lookup<'r, T, E> {
+pub(super) fn find_long<'r, T, E>(
+    rows: &'r [OptionSpec<T, E>],
+    text: &str,
+) -> Result<&'r OptionSpec<T, E>, OptionFault> {
     if let Some(row) = rows.iter().find(|row| row.long == text) {
-        return Lookup::Found(row);
+        return Ok(row);
     }
     for origin in [OptionOrigin::Original, OptionOrigin::Ours] {
         let hits: Vec<&OptionSpec<T, E>> =
             rows.iter().filter(|row| row.origin == origin && row.long.starts_with(text)).collect();
         match hits.as_slice() {
             [] => {}
-            [row] => return Lookup::Found(row),
-            several => return Lookup::Ambiguous(several.iter().map(|row| row.long).collect()),
+            [row] => return Ok(row),
+            several => return Err(OptionFault::Ambiguous(several.iter().map(|row| row.long).collect())),
         }
     }
-    Lookup::Unknown
+    Err(OptionFault::Unknown)
 }
 
 /// Finds the option of a letter.
-pub fn find_short<T, E>(rows: &[OptionSpec<T, E>], letter: char) -> Option<&OptionSpec<T, E>> {
+pub(super) fn find_short<T, E>(rows: &[OptionSpec<T, E>], letter: char) -> Option<&OptionSpec<T, E>> {
     rows.iter().find(|row| row.short == Some(letter))
 }
-
-/// The value of an option: what is attached to it, else the next argument, which is then used up.
-/// `Err` when there is none and there must be one.
-pub fn value_of(
-    takes: Takes,
-    attached: Option<&str>,
-    rest: &mut std::slice::Iter<'_, String>,
-) -> Result<Option<String>, MissingValue> {
-    if let Some(attached) = attached {
-        return Ok(Some(attached.to_owned()));
-    }
-    match takes {
-        Takes::Nothing => Ok(None),
-        Takes::Value(_) => rest.next().cloned().map(Some).ok_or(MissingValue),
-        Takes::OptionalNumber(_) => {
-            let next = rest.as_slice().first();
-            let is_number =
-                next.is_some_and(|next| !next.is_empty() && next.bytes().all(|b| b.is_ascii_digit()));
-            Ok(if is_number { rest.next().cloned() } else { None })
-        }
-    }
-}
-
-/// The command line ended where a value should have been.
-pub struct MissingValue;
 
 #[cfg(test)]
 mod tests {
@@ -205,9 +185,9 @@ mod tests {
 
     fn found(text: &str) -> String {
         match find_long(&table(), text) {
-            Lookup::Found(row) => row.long.to_owned(),
-            Lookup::Ambiguous(names) => names.join("?"),
-            Lookup::Unknown => "-".to_owned(),
+            Ok(row) => row.long.to_owned(),
+            Err(OptionFault::Ambiguous(names)) => names.join("?"),
+            Err(_) => "-".to_owned(),
         }
     }
 

@@ -37,24 +37,16 @@ impl ExitStatus {
             Self::Signal { .. } | Self::Other(_) => -1,
         }
     }
-
-    /// What a log line says, such as `terminated by SIGKILL (core dumped)` (`decode_wait_status` in options.py).
-    pub fn words(self) -> String {
-        self.to_string()
-    }
 }
 
 impl fmt::Display for ExitStatus {
+    /// What a log line says, such as `terminated by SIGKILL (core dumped)` (`decode_wait_status` in options.py).
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Code(code) => write!(f, "exit status {code}"),
             Self::Signal { number, core } => {
-                write!(
-                    f,
-                    "terminated by {}{}",
-                    signal::name(*number),
-                    if *core { " (core dumped)" } else { "" }
-                )
+                let core = if *core { " (core dumped)" } else { "" };
+                write!(f, "terminated by {}{core}", signal::name(*number))
             }
             Self::Other(raw) => write!(f, "unknown termination cause 0x{raw:04x}"),
         }
@@ -75,10 +67,10 @@ mod tests {
 
     #[test]
     fn the_end_is_told_in_the_words_of_the_original() {
-        assert_eq!(ExitStatus::Code(0).words(), "exit status 0");
-        assert_eq!(ExitStatus::from_wait(11 | 0x80).words(), "terminated by SIGSEGV (core dumped)");
-        assert_eq!(ExitStatus::from_wait(40).words(), "terminated by signal 40");
-        assert_eq!(ExitStatus::from_wait(0x7f).words(), "unknown termination cause 0x007f");
+        assert_eq!(ExitStatus::Code(0).to_string(), "exit status 0");
+        assert_eq!(ExitStatus::from_wait(11 | 0x80).to_string(), "terminated by SIGSEGV (core dumped)");
+        assert_eq!(ExitStatus::from_wait(40).to_string(), "terminated by signal 40");
+        assert_eq!(ExitStatus::from_wait(0x7f).to_string(), "unknown termination cause 0x007f");
         assert_eq!(ExitStatus::from_wait(9).code(), -1);
     }
 }

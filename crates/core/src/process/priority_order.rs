@@ -1,9 +1,4 @@
-//! Start order by priority, and [`StopSequence`], the reverse, by which stops on request run.
-
-/// Puts `items` in the order of starting: lower priorities first, and as they stand where priorities are equal.
-pub fn start_order<T>(items: &mut [T], priority: impl Fn(&T) -> i64) {
-    items.sort_by_key(priority);
-}
+//! [`StopSequence`]: the order of stops on request, by falling priority; starts go by rising priority.
 
 /// Stops items from the highest priority down: an item is stopped when all items of a higher priority are down.
 ///
@@ -95,12 +90,5 @@ mod tests {
             stopped.sort_unstable();
             prop_assert_eq!(stopped, (0..priorities.len()).collect::<Vec<_>>());
         }
-    }
-
-    #[test]
-    fn lower_priorities_start_first_and_equal_ones_as_they_stand() {
-        let mut items = [("c", 999), ("a", 1), ("d", 999), ("b", -1)];
-        start_order(&mut items, |(_, priority)| *priority);
-        assert_eq!(items.map(|(name, _)| name), ["b", "a", "c", "d"]);
     }
 }

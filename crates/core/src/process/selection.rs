@@ -82,11 +82,6 @@ impl Selection {
         self.include = vec![Pattern::Every];
     }
 
-    /// Whether anything is named to be taken in.
-    pub fn has_inclusions(&self) -> bool {
-        !self.include.is_empty()
-    }
-
     /// Whether the process is named by a pattern and not left out.
     pub fn names(&self, namespec: &Namespec) -> bool {
         let hit = |list: &[Pattern]| list.iter().any(|pattern| pattern.matches(namespec));

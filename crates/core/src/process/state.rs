@@ -23,6 +23,18 @@ pub enum ProcessState {
     Unknown,
 }
 
+/// Code and name of each state, in the order of [`ProcessState::ALL`].
+const TABLE: [(i64, &str); 8] = [
+    (0, "STOPPED"),
+    (10, "STARTING"),
+    (20, "RUNNING"),
+    (30, "BACKOFF"),
+    (40, "STOPPING"),
+    (100, "EXITED"),
+    (200, "FATAL"),
+    (1000, "UNKNOWN"),
+];
+
 impl ProcessState {
     /// Every state, in the order of their codes.
     pub const ALL: [Self; 8] = [
@@ -38,16 +50,7 @@ impl ProcessState {
 
     /// The number that `supervisor.getProcessInfo` gives as `state`.
     pub const fn code(self) -> i64 {
-        match self {
-            Self::Stopped => 0,
-            Self::Starting => 10,
-            Self::Running => 20,
-            Self::Backoff => 30,
-            Self::Stopping => 40,
-            Self::Exited => 100,
-            Self::Fatal => 200,
-            Self::Unknown => 1000,
-        }
+        TABLE[self as usize].0
     }
 
     /// The state of the given code, if there is one.
@@ -57,16 +60,7 @@ impl ProcessState {
 
     /// The name in upper case, as in `PROCESS_STATE_RUNNING` and `from_state:RUNNING`.
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Stopped => "STOPPED",
-            Self::Starting => "STARTING",
-            Self::Running => "RUNNING",
-            Self::Backoff => "BACKOFF",
-            Self::Stopping => "STOPPING",
-            Self::Exited => "EXITED",
-            Self::Fatal => "FATAL",
-            Self::Unknown => "UNKNOWN",
-        }
+        TABLE[self as usize].1
     }
 
     /// The state of the given upper-case name, if there is one.

@@ -218,7 +218,7 @@ impl Redactor {
             self.depth -= 1;
             return shown;
         }
-        let word = url::redact(word, &mut self.found);
+        let word = url::redact(word, &mut |secret| self.hidden(secret));
         self.parameters(&word)
     }
 

@@ -1,13 +1,12 @@
 //! Secrets in URLs: logins, parameters, and the paths of web hooks.
 
-use super::PLACEHOLDER;
 use super::names::is_secret_parameter;
 
 /// Behind a part of the path that begins so, the rest of it is what lets one in.
 const HOOKS: [&str; 4] = ["webhook", "hook", "token", "key"];
 
-/// `word` with the secrets of all URLs in it hidden; they are added to `found`.
-pub(super) fn redact(word: &str, found: &mut Vec<String>) -> String {
+/// `word` with the secrets of all URLs in it replaced by what `hide` makes of them.
+pub(super) fn redact(word: &str, hide: &mut impl FnMut(&str) -> String) -> String {
     let mut out = String::with_capacity(word.len());
     let mut rest = word;
     while let Some(at) = rest.find("://") {
@@ -16,7 +15,7 @@ pub(super) fn redact(word: &str, found: &mut Vec<String>) -> String {
         let next = behind.find("://").map_or(behind.len(), |next| start_of_scheme(behind, next));
         let (url, further) = behind.split_at(next);
         let scheme = &scheme[..at];
-        one(url, scheme, &mut out, found);
+        one(url, scheme, &mut out, hide);
         rest = further;
     }
     out + rest
@@ -38,23 +37,17 @@ fn is_port(host: &str, port: &str) -> bool {
 }
 
 /// What stands behind `scheme://`.
-fn one(url: &str, scheme: &str, out: &mut String, found: &mut Vec<String>) {
-    let mut hide = |secret: &str, out: &mut String| {
-        if !secret.is_empty() && secret != PLACEHOLDER {
-            found.push(secret.to_owned());
-        }
-        out.push_str(PLACEHOLDER);
-    };
+fn one(url: &str, scheme: &str, out: &mut String, hide: &mut impl FnMut(&str) -> String) {
     let (login, rest) = split_login(url);
     if let Some(login) = login {
         match login.split_once(':') {
             Some((user, password)) => {
                 out.push_str(user);
                 out.push(':');
-                hide(password, out);
+                out.push_str(&hide(password));
             }
             // A name alone is a name to a mail server and a token to a web server.
-            None if scheme.ends_with("http") || scheme.ends_with("https") => hide(login, out),
+            None if scheme.ends_with("http") || scheme.ends_with("https") => out.push_str(&hide(login)),
             None => out.push_str(login),
         }
         out.push('@');
@@ -66,7 +59,7 @@ fn one(url: &str, scheme: &str, out: &mut String, found: &mut Vec<String>) {
         Some((user, port)) if login.is_none() && !is_port(host, port) => {
             out.push_str(user);
             out.push(':');
-            hide(port, out);
+            out.push_str(&hide(port));
         }
         _ => out.push_str(host),
     }
@@ -79,11 +72,11 @@ fn one(url: &str, scheme: &str, out: &mut String, found: &mut Vec<String>) {
         }
         let lower = part.to_ascii_lowercase();
         if is_hook && !part.is_empty() {
-            hide(part, out);
+            out.push_str(&hide(part));
         } else if let Some((bot, token)) = part.split_once(':').filter(|_| lower.starts_with("bot")) {
             out.push_str(bot);
             out.push(':');
-            hide(token, out);
+            out.push_str(&hide(token));
         } else {
             out.push_str(part);
         }
@@ -95,7 +88,7 @@ fn one(url: &str, scheme: &str, out: &mut String, found: &mut Vec<String>) {
             Some((name, value)) if is_secret_parameter(name) && index > 0 && !value.is_empty() => {
                 out.push_str(name);
                 out.push('=');
-                hide(value, out);
+                out.push_str(&hide(value));
                 out.push_str(&parameter[end..]);
             }
             _ => out.push_str(parameter),

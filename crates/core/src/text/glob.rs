@@ -23,13 +23,7 @@ enum Part {
     Any,
     One,
     Letter(char),
-    Among { ranges: Vec<(char, char)>, inside: Inside },
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Inside {
-    Matches,
-    Refuses,
+    Among { ranges: Vec<(char, char)>, is_negated: bool },
 }
 
 impl Part {
@@ -38,9 +32,8 @@ impl Part {
             Self::Any => false,
             Self::One => true,
             Self::Letter(letter) => *letter == c,
-            Self::Among { ranges, inside } => {
-                let found = ranges.iter().any(|(first, last)| (*first..=*last).contains(&c));
-                found == (*inside == Inside::Matches)
+            Self::Among { ranges, is_negated } => {
+                ranges.iter().any(|(first, last)| (*first..=*last).contains(&c)) != *is_negated
             }
         }
     }
@@ -84,8 +77,7 @@ fn class(chars: &[char]) -> Option<(Part, usize)> {
         set = &set[if set.len() > 2 && set[1] == '-' { 3 } else { 1 }..];
         ranges.push(range);
     }
-    let inside = if negated == 1 { Inside::Refuses } else { Inside::Matches };
-    Some((Part::Among { ranges, inside }, end + 1))
+    Some((Part::Among { ranges, is_negated: negated == 1 }, end + 1))
 }
 
 /// Whether the whole name fits. Only the last `*` is ever tried again, which is enough.

@@ -5,10 +5,17 @@ use std::ops::RangeInclusive;
 
 /// `repr(text)` as CPython 3 gives it.
 pub fn repr(text: &str) -> String {
-    let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
     let mut out = String::with_capacity(text.len() + 2);
+    push_quoted(&mut out, text.chars(), is_printable);
+    out
+}
+
+/// Appends characters in quotation marks, with what is not printable as an escape.
+fn push_quoted(out: &mut String, text: impl Iterator<Item = char> + Clone, is_printable: fn(char) -> bool) {
+    let contains = |wanted| text.clone().any(|c| c == wanted);
+    let quote = if contains('\'') && !contains('"') { '"' } else { '\'' };
     out.push(quote);
-    for c in text.chars() {
+    for c in text {
         match c {
             '\\' => out.push_str("\\\\"),
             '\n' => out.push_str("\\n"),
@@ -29,7 +36,6 @@ pub fn repr(text: &str) -> String {
         }
     }
     out.push(quote);
-    out
 }
 
 /// What `str.isprintable` refuses: controls, formats, private use, and blanks but the space (categories Cc, Cf, Co, Zl,
@@ -77,26 +83,8 @@ pub fn repr_bytes(data: &[u8]) -> String {
 
 /// The same, appended to `out`.
 pub fn push_repr_bytes(out: &mut String, data: &[u8]) {
-    let quote = if data.contains(&b'\'') && !data.contains(&b'"') { '"' } else { '\'' };
     out.push('b');
-    out.push(quote);
-    for byte in data {
-        match *byte {
-            b'\\' => out.push_str("\\\\"),
-            b'\n' => out.push_str("\\n"),
-            b'\r' => out.push_str("\\r"),
-            b'\t' => out.push_str("\\t"),
-            byte if char::from(byte) == quote => {
-                out.push('\\');
-                out.push(quote);
-            }
-            b' '..=b'~' => out.push(char::from(*byte)),
-            _ => {
-                let _ = write!(out, "\\x{byte:02x}");
-            }
-        }
-    }
-    out.push(quote);
+    push_quoted(out, data.iter().map(|byte| char::from(*byte)), |c| (' '..='~').contains(&c));
 }
 
 /// `repr` of a list of strings.

@@ -25,7 +25,7 @@ pub(crate) struct TerminationCause {
 impl TerminationCause {
     /// The status or signal; or the step that failed before there was a program that could have one.
     pub(crate) fn status_text(&self) -> String {
-        self.not_started.clone().unwrap_or_else(|| self.status.words())
+        self.not_started.clone().unwrap_or_else(|| self.status.to_string())
     }
 
     /// Whether a stop was requested.

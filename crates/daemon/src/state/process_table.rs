@@ -9,7 +9,6 @@ use ironlance_config as config;
 use ironlance_core::listener::backpressure::Backpressure;
 use ironlance_core::listener::pool::{Pool, Recycling};
 use ironlance_core::process::lifecycle::{DaemonState, Input, Lifecycle};
-use ironlance_core::process::priority_order::start_order;
 use ironlance_core::{GroupName, Namespec, ProcessName, ProcessState};
 
 use crate::requester::SignalReason;
@@ -187,7 +186,7 @@ impl ProcessTable {
     /// Groups by rising priority; those of equal priority in the order in which they were added.
     pub(crate) fn groups_by_priority(&self) -> Vec<GroupId> {
         let mut ids: Vec<GroupId> = self.groups.keys().copied().collect();
-        start_order(&mut ids, |id| self.groups[id].config.priority);
+        ids.sort_by_key(|id| self.groups[id].config.priority);
         ids
     }
 
@@ -199,9 +198,8 @@ impl ProcessTable {
     /// The processes of a group by rising priority; those of equal priority in the order of the configuration.
     pub(crate) fn members_by_priority(&self, id: GroupId) -> Vec<ProcessId> {
         let mut members = self.groups.get(&id).map(|group| group.members.clone()).unwrap_or_default();
-        start_order(&mut members, |member| {
-            self.processes.get(member).map_or(0, |process| process.program().priority)
-        });
+        members
+            .sort_by_key(|member| self.processes.get(member).map_or(0, |process| process.program().priority));
         members
     }
 

@@ -37,7 +37,7 @@ impl Supervisor {
             match id {
                 Some(id) => self.on_exit(id, pid, status, memory),
                 None => {
-                    self.io.log.log(Level::Info, &format!("reaped unknown pid {pid} ({})", status.words()));
+                    self.io.log.log(Level::Info, &format!("reaped unknown pid {pid} ({status})"));
                 }
             }
         }

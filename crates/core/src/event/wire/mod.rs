@@ -128,11 +128,8 @@ pub fn decode(kind: EventKind, body: &str) -> Result<Event, EventError> {
         EventKind::ProcessCommunicationStdout => Event::Communication(OutputChannel::Stdout, output()?),
         EventKind::ProcessCommunicationStderr => Event::Communication(OutputChannel::Stderr, output()?),
         EventKind::RemoteCommunication => {
-            let kind = head.strip_prefix("type:");
-            Event::remote(
-                kind.ok_or(EventError::Missing { event: EventKind::RemoteCommunication, key: "type" })?,
-                text,
-            )
+            let missing = EventError::Missing { event: kind, key: "type" };
+            Event::remote(head.strip_prefix("type:").ok_or(missing)?, text)
         }
         EventKind::SupervisorStateChangeRunning => Event::SupervisorRunning,
         EventKind::SupervisorStateChangeStopping => Event::SupervisorStopping,
@@ -141,21 +138,8 @@ pub fn decode(kind: EventKind, body: &str) -> Result<Event, EventError> {
         EventKind::Tick3600 => Event::Tick { seconds: 3600, when: fields()?.number("when")? },
         EventKind::ProcessGroupAdded => Event::GroupAdded(fields()?.group()?.into()),
         EventKind::ProcessGroupRemoved => Event::GroupRemoved(fields()?.group()?.into()),
-        EventKind::Event
-        | EventKind::ProcessState
-        | EventKind::ProcessCommunication
-        | EventKind::ProcessLog
-        | EventKind::SupervisorStateChange
-        | EventKind::Tick
-        | EventKind::ProcessGroup => return Err(EventError::Abstract(kind)),
-        EventKind::ProcessStateStopped
-        | EventKind::ProcessStateExited
-        | EventKind::ProcessStateStarting
-        | EventKind::ProcessStateStopping
-        | EventKind::ProcessStateBackoff
-        | EventKind::ProcessStateFatal
-        | EventKind::ProcessStateRunning
-        | EventKind::ProcessStateUnknown => Event::State(decode_state(kind, body)?),
+        // A state, or a type that no event has itself.
+        _ => Event::State(decode_state(kind, body)?),
     })
 }
 

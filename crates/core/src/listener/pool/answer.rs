@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{LastResult, MemberId, Milestone, Pool, PoolEffect, ResultHandler};
+use super::{MemberId, Milestone, Pool, PoolEffect, ResultHandler};
 use crate::listener::protocol::{ListenerState, ProtocolMessage, ProtocolViolation, excerpt};
 use crate::log_level::Level;
 
@@ -86,7 +86,7 @@ impl Pool {
                 self.log_state_change(at, Acknowledged, Ready, out);
             }
             ProtocolMessage::Accepted => {
-                self.members[at].last_result = LastResult::Ok;
+                self.members[at].last_result = Some("OK".into());
                 self.accept(at, out);
             }
             ProtocolMessage::Result(data) => self.on_result(at, &data, now, out),
@@ -103,7 +103,7 @@ impl Pool {
     }
 
     fn on_result(&mut self, at: usize, data: &[u8], now: Duration, out: &mut Vec<PoolEffect>) {
-        self.members[at].last_result = LastResult::Other(excerpt(data));
+        self.members[at].last_result = Some(excerpt(data).into());
         match self.handler {
             ResultHandler::Default => {}
             ResultHandler::AcceptAll => return self.accept(at, out),

@@ -20,6 +20,7 @@ mod recycling;
 mod redelivery;
 mod statistics;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -152,7 +153,8 @@ struct Member {
     name: ProcessName,
     parser: ProtocolParser,
     event: Option<QueuedEvent>,
-    last_result: LastResult,
+    /// The usual one costs no text.
+    last_result: Option<Cow<'static, str>>,
     /// A stop was requested, and from where: it may answer the event it has, and gets no other.
     stop_requested_by: Option<StoppedBy>,
     milestone: Option<Milestone>,
@@ -162,14 +164,6 @@ struct Member {
     stray_excerpt: String,
     /// When it is recycled, and why, unless it answers before.
     recycle_at: Option<(Duration, ProtocolViolation)>,
-}
-
-/// A member's last result; the usual one costs no text.
-#[derive(Clone, Debug, PartialEq)]
-enum LastResult {
-    None,
-    Ok,
-    Other(String),
 }
 
 impl Member {
@@ -258,7 +252,7 @@ impl Pool {
             name,
             parser: ProtocolParser::new(keep),
             event: None,
-            last_result: LastResult::None,
+            last_result: None,
             stop_requested_by: None,
             milestone: None,
             stray_count: babbles,

@@ -43,30 +43,12 @@ impl QueuedEvent {
     }
 }
 
-/// The priority of an event when one must be evicted; the least goes first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Priority {
-    /// Output, which is in the log file as well.
-    Output,
-    /// Ticks, messages, groups.
-    Notification,
-    /// A state on the way to another.
-    Transient,
-    /// The final state of a process or of the daemon.
-    Final,
-}
-
-/// One class for each tick, then one for each priority.
+/// One class for each tick, then one for each of output, messages, states on the way to another, and final states.
 const CLASSES: usize = 7;
 /// The types of which a later event makes an earlier one needless.
 const TICKS: [EventKind; 3] = [EventKind::Tick5, EventKind::Tick60, EventKind::Tick3600];
-/// The classes of each priority, the least first.
-const PRIORITIES: [(Priority, &[usize]); 4] = [
-    (Priority::Output, &[3]),
-    (Priority::Notification, &[0, 1, 2, 4]),
-    (Priority::Transient, &[5]),
-    (Priority::Final, &[6]),
-];
+/// The classes of each priority, the least first: output is in the log file as well.
+const BY_PRIORITY: [&[usize]; 4] = [&[3], &[0, 1, 2, 4], &[5], &[6]];
 /// The first class of states.
 const FIRST_STATE_CLASS: usize = 5;
 
@@ -75,28 +57,12 @@ fn class_of(kind: EventKind) -> usize {
         EventKind::Tick5 => 0,
         EventKind::Tick60 => 1,
         EventKind::Tick3600 => 2,
-        EventKind::ProcessLog | EventKind::ProcessLogStdout | EventKind::ProcessLogStderr => 3,
+        EventKind::ProcessLogStdout | EventKind::ProcessLogStderr => 3,
         EventKind::ProcessStateStarting
         | EventKind::ProcessStateRunning
         | EventKind::ProcessStateStopping => 5,
-        EventKind::ProcessState
-        | EventKind::ProcessStateStopped
-        | EventKind::ProcessStateExited
-        | EventKind::ProcessStateBackoff
-        | EventKind::ProcessStateFatal
-        | EventKind::ProcessStateUnknown
-        | EventKind::SupervisorStateChange
-        | EventKind::SupervisorStateChangeRunning
-        | EventKind::SupervisorStateChangeStopping => 6,
-        EventKind::Event
-        | EventKind::ProcessCommunication
-        | EventKind::ProcessCommunicationStdout
-        | EventKind::ProcessCommunicationStderr
-        | EventKind::RemoteCommunication
-        | EventKind::Tick
-        | EventKind::ProcessGroup
-        | EventKind::ProcessGroupAdded
-        | EventKind::ProcessGroupRemoved => 4,
+        kind if kind.is_any_of(&[EventKind::ProcessState, EventKind::SupervisorStateChange]) => 6,
+        _ => 4,
     }
 }
 
@@ -193,7 +159,7 @@ impl Queue {
             return self.take(class).map(|event| Eviction::Merged { serial: event.serial });
         }
         let own = class_of(new);
-        for (_, classes) in PRIORITIES {
+        for classes in BY_PRIORITY {
             if let Some(class) = self.oldest_of(classes) {
                 return self
                     .take(class)

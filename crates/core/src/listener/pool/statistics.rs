@@ -1,8 +1,6 @@
 //! Statistics of a pool, for clients and the owner.
 
-use super::{
-    BACKPRESSURE_EVENTS, Capacity, FIXED_BYTES, LastResult, MINOR_BYTES, Member, MemberId, Pool, STATE_BYTES,
-};
+use super::{BACKPRESSURE_EVENTS, Capacity, FIXED_BYTES, MINOR_BYTES, Member, MemberId, Pool, STATE_BYTES};
 use crate::event::counts::EventCounts;
 use crate::listener::protocol::ListenerState;
 use crate::process::name::{GroupName, ProcessName};
@@ -126,11 +124,7 @@ impl Pool {
             name: &member.name,
             state: member.parser.state(),
             event: member.event.as_ref().map(|event| event.serial),
-            last_result: match &member.last_result {
-                LastResult::None => None,
-                LastResult::Ok => Some("OK".to_owned()),
-                LastResult::Other(result) => Some(result.clone()),
-            },
+            last_result: member.last_result.as_deref().map(str::to_owned),
         })
     }
 }

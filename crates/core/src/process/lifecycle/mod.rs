@@ -302,11 +302,7 @@ impl Lifecycle {
             | Phase::Running { pid }
             | Phase::Stopping { pid, .. }
             | Phase::Unknown { pid } => Some(pid),
-            Phase::Stopped
-            | Phase::Spawning
-            | Phase::Backoff { .. }
-            | Phase::Exited { .. }
-            | Phase::Fatal => None,
+            _ => None,
         }
     }
 

@@ -70,11 +70,7 @@ impl Lifecycle {
                 self.exits_before_ready = 0;
                 self.spawn(now, out);
             }
-            Phase::Spawning
-            | Phase::Starting { .. }
-            | Phase::Running { .. }
-            | Phase::Stopping { .. }
-            | Phase::Unknown { .. } => {
+            _ => {
                 self.log(Level::Warn, format!("process '{}' already running", self.name()), out);
             }
         }
@@ -150,18 +146,9 @@ impl Lifecycle {
     }
 
     fn recycle(&mut self, pause: Duration, why: String, now: Now, out: &mut Vec<Effect>) {
-        match self.phase {
-            Phase::Starting { pid } | Phase::Running { pid } => {
-                self.spawnerr = Some(why);
-                self.kill(pid, self.policy.stopsignal, Some(pause), now, out);
-            }
-            Phase::Stopped
-            | Phase::Spawning
-            | Phase::Backoff { .. }
-            | Phase::Stopping { .. }
-            | Phase::Exited { .. }
-            | Phase::Fatal
-            | Phase::Unknown { .. } => {}
+        if let Phase::Starting { pid } | Phase::Running { pid } = self.phase {
+            self.spawnerr = Some(why);
+            self.kill(pid, self.policy.stopsignal, Some(pause), now, out);
         }
     }
 
@@ -251,12 +238,8 @@ impl Lifecycle {
                 self.ended_by_itself(pid, status, why, out);
             }
             Phase::Running { .. } => self.ended_by_itself(pid, status, why, out),
-            // These have no pid.
-            Phase::Stopped
-            | Phase::Spawning
-            | Phase::Backoff { .. }
-            | Phase::Exited { .. }
-            | Phase::Fatal => {}
+            // The others have no pid.
+            _ => {}
         }
     }
 

@@ -113,7 +113,7 @@ fn exit_info(exit: &ExitRecord) -> ExitInfo {
         by: cause.by.as_ref().map(ToString::to_string),
         uptime: exit.up.as_secs_f64(),
         ended_at: seconds(exit.at),
-        description: cause.status.words(),
+        description: cause.status.to_string(),
         recycled: cause.recycled.clone(),
         not_started: cause.not_started.clone(),
         stdout_tail: exit.stdout_tail.clone(),
