@@ -10,6 +10,7 @@ mod split_words;
 mod url;
 
 pub use names::is_secret_name;
+pub use url::{redact_mail_server, redact_url};
 
 use names::{NextWord, next_word};
 use split_words::{Word, quote, split};

@@ -1,9 +1,29 @@
 //! Secrets in URLs: logins, parameters, and the paths of web hooks.
 
+use super::PLACEHOLDER;
 use super::names::is_secret_parameter;
 
 /// Behind a part of the path that begins so, the rest of it is what lets one in.
 const HOOKS: [&str; 4] = ["webhook", "hook", "token", "key"];
+
+/// A URL for display: without the password of `user:password@`, whatever stands in it, and without parameters that look like
+/// secrets.
+pub fn redact_url(url: &str) -> String {
+    let start = url.find("://").map_or(0, |at| at + "://".len());
+    let end = url[start..].find(['/', '?', '#']).map_or(url.len(), |at| start + at);
+    let shown = url[start..end].rsplit_once('@').map(|(login, host)| {
+        let user = login.split(':').next().unwrap_or_default();
+        format!("{}{user}:{PLACEHOLDER}@{host}{}", &url[..start], &url[end..])
+    });
+    super::redact(shown.as_deref().unwrap_or(url))
+}
+
+/// What was given for a mail server, for display: but for a scheme, all before the last `@` is hidden.
+pub fn redact_mail_server(text: &str) -> String {
+    let Some((before, host)) = text.rsplit_once('@') else { return text.to_owned() };
+    let scheme = before.find("://").map_or("", |end| &before[..end + "://".len()]);
+    format!("{scheme}{PLACEHOLDER}@{host}")
+}
 
 /// `word` with the secrets of all URLs in it replaced by what `hide` makes of them.
 pub(super) fn redact(word: &str, hide: &mut impl FnMut(&str) -> String) -> String {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Result, anyhow, bail};
 use ironlance_alert::address::addresses;
+use ironlance_core::redact::redact_mail_server;
 use ironlance_core::text::shlex;
 use ironlance_core::text::url_encoding;
 use ironlance_net::{HostPort, split_userinfo};
@@ -124,7 +125,7 @@ pub(super) fn sendmail(text: &str) -> Result<MailTransport> {
 /// `HOST[:PORT]`, or a URL.
 pub(super) fn server(text: &str) -> Result<ServerAnswer> {
     let text = text.trim();
-    let bad = |why: &str| bail!("cannot use as a mail server ({why}): {}", without_password(text));
+    let bad = |why: &str| bail!("cannot use as a mail server ({why}): {}", redact_mail_server(text));
     let (scheme, rest) = match text.split_once("://") {
         Some((scheme, rest)) => (scheme.to_ascii_lowercase(), rest),
         None => ("smtp".to_owned(), text),
@@ -161,13 +162,6 @@ pub(super) fn server(text: &str) -> Result<ServerAnswer> {
         password,
         is_local: matches!(server.host, "localhost" | "127.0.0.1" | "::1"),
     })
-}
-
-fn without_password(text: &str) -> String {
-    match split_userinfo(text) {
-        (Some(_), host) => format!("***@{host}"),
-        (None, _) => text.to_owned(),
-    }
 }
 
 /// The answer that stands for no program.

@@ -12,6 +12,7 @@ use ironlance_alert::notification::Cause;
 use ironlance_alert::render::wording;
 use ironlance_alert::{Format, Notification};
 use ironlance_core::Namespec;
+use ironlance_core::redact::redact_url;
 use ironlance_net::Tls;
 use ironlance_rpc::{CallError, Client, ProcessInfo};
 
@@ -23,7 +24,7 @@ use crate::environment::ListenerEnv;
 use crate::options::MailDestination;
 use crate::options::httpok::{HttpokOptions, parse};
 use crate::pending_restarts::{PendingRestarts, RestartOutcome, restart};
-use crate::probe::http::{HttpCheck, PageUrl, redacted};
+use crate::probe::http::{HttpCheck, PageUrl};
 use crate::protocol::ReceivedEvent;
 use crate::rule::http::{HttpRule, HttpVerdict};
 use crate::rule::http_restart::{RestartBudget, RestartReport, RestartRule};
@@ -52,7 +53,7 @@ fn run(args: &[String]) -> Result<ExitCode, ExitCode> {
     let httpok = Httpok {
         supervisor,
         check,
-        rule: HttpRule::new(redacted(&own.url), own.statuses.clone(), own.retries),
+        rule: HttpRule::new(redact_url(&own.url), own.statuses.clone(), own.retries),
         pending_restarts: PendingRestarts::open(environment.pending_restarts_file("httpok")),
         restart_rule: RestartRule {
             filter: options.filter,
@@ -148,7 +149,7 @@ impl Httpok {
             }));
             self.restart_all(&infos, &selected, &mut report);
         }
-        let (url, actions) = (redacted(&self.options.url), report.lines().to_vec());
+        let (url, actions) = (redact_url(&self.options.url), report.lines().to_vec());
         let cause = Cause::HttpCheck { url, fault: fault.to_owned(), finding, actions };
         self.mail(alerts, &report, Notification { cause, time: String::new(), details });
     }

@@ -1,18 +1,19 @@
 //! The rows of the options about mails, for all six commands. They fill the [`Options`]; `destination` resolves them.
 
-use super::mail_server::{MailServer, redacted};
+use super::mail_server::MailServer;
 use super::option_error::{OptionError, cannot_use};
 use super::row::{OptionRow, filled, original, ours};
 use super::shared_options::Options;
 use ironlance_core::cli::OptionArg;
+use ironlance_core::redact::redact_mail_server;
 
 fn set_server<O>(
     options: &mut Options<O>,
     given: &OptionArg,
     parsed: Result<MailServer, &'static str>,
 ) -> Result<(), OptionError> {
-    let server =
-        parsed.map_err(|why| OptionError::Unusable(cannot_use(given, &redacted(given.value()), why)))?;
+    let server = parsed
+        .map_err(|why| OptionError::Unusable(cannot_use(given, &redact_mail_server(given.value()), why)))?;
     options.mail.server = Some((given.name.clone(), server));
     Ok(())
 }

@@ -79,13 +79,6 @@ impl MailServer {
     }
 }
 
-/// The text for messages, with a possible password redacted.
-pub(super) fn redacted(text: &str) -> String {
-    let (Some(before), host) = split_userinfo(text) else { return text.to_owned() };
-    let scheme = before.find("://").map_or("", |end| &before[..end + "://".len()]);
-    format!("{scheme}***@{host}")
-}
-
 type Credentials = (Option<String>, Option<String>);
 
 fn credentials(userinfo: &str) -> Result<Credentials, &'static str> {
@@ -116,6 +109,7 @@ fn host_and_port(text: &str) -> Result<(String, Option<u16>), &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ironlance_core::redact::redact_mail_server;
     use proptest::prelude::*;
 
     fn parts(server: Result<MailServer, &'static str>) -> (String, u16, String, String) {
@@ -191,16 +185,16 @@ mod tests {
 
     #[test]
     fn a_password_is_left_out_of_messages() {
-        assert_eq!(redacted("smtp://joe:secret@mail:x"), "smtp://***@mail:x");
-        assert_eq!(redacted("smtp://joe:se@cret@mail"), "smtp://***@mail");
-        assert_eq!(redacted("secret@mail"), "***@mail");
-        assert_eq!(redacted("mail:x"), "mail:x");
+        assert_eq!(redact_mail_server("smtp://joe:secret@mail:x"), "smtp://***@mail:x");
+        assert_eq!(redact_mail_server("smtp://joe:se@cret@mail"), "smtp://***@mail");
+        assert_eq!(redact_mail_server("secret@mail"), "***@mail");
+        assert_eq!(redact_mail_server("mail:x"), "mail:x");
     }
 
     proptest! {
         #[test]
         fn no_text_makes_it_panic(text in "(smtps?://)?\\PC{0,40}") {
-            let _ = (MailServer::from_url(&text), MailServer::from_host(&text), redacted(&text));
+            let _ = (MailServer::from_url(&text), MailServer::from_host(&text), redact_mail_server(&text));
         }
 
         #[test]

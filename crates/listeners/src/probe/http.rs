@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use ironlance_core::redact::redact_url;
 use ironlance_core::text::url_encoding;
 use ironlance_net::{
     DialError, Endpoint, ExchangeError, HostPort, HostPortError, HttpRequest, Tls, exchange, split_userinfo,
@@ -50,7 +51,7 @@ pub enum PageUrlError {
 impl PageUrl {
     /// Reads `http://…`, `https://…`, and `unix:/path/of/socket:/path/of/page`.
     pub fn parse(url: &str) -> Result<Self, PageUrlError> {
-        let fault = |reason| PageUrlError::Url { url: redacted(url), reason };
+        let fault = |reason| PageUrlError::Url { url: redact_url(url), reason };
         let (scheme, rest) = url.split_once(':').ok_or_else(|| PageUrlError::Scheme(String::new()))?;
         let secure = match scheme.to_ascii_lowercase().as_str() {
             "http" => false,
@@ -102,19 +103,6 @@ fn request_path(path: &str) -> String {
         byte => format!("%{byte:02X}"),
     };
     slash.to_owned() + &path.bytes().map(encode).collect::<String>()
-}
-
-/// A URL for display: without the password of `user:password@`, and without parameters that look like secrets.
-pub fn redacted(url: &str) -> String {
-    ironlance_core::redact::redact(&without_password(url))
-}
-
-fn without_password(url: &str) -> String {
-    let start = url.find("://").map_or(0, |at| at + "://".len());
-    let end = url[start..].find(['/', '?', '#']).map_or(url.len(), |at| start + at);
-    let (Some(user_info), host) = split_userinfo(&url[start..end]) else { return url.to_owned() };
-    let user = user_info.split(':').next().unwrap_or_default();
-    format!("{}{user}:***@{host}{}", &url[..start], &url[end..])
 }
 
 /// A request, and how long its answer may take.
@@ -266,9 +254,9 @@ mod tests {
         let target = PageUrl::parse("http://tim:p%40ss@host/").unwrap();
         assert_eq!((target.user_info.as_deref(), target.host.as_str()), (Some("tim:p@ss"), "host"));
         assert_eq!(tcp("http://host/a b/ä%20?x=\"y\"").2, "/a%20b/%C3%A4%20?x=%22y%22");
-        assert_eq!(redacted("http://tim:p@ss@host/x@y"), "http://tim:***@host/x@y");
-        assert_eq!(redacted("http://host/x@y"), "http://host/x@y");
-        assert_eq!(redacted("http://host/x?a=b&token=secret&c=d"), "http://host/x?a=b&token=***&c=d");
+        assert_eq!(redact_url("http://tim:p@ss@host/x@y"), "http://tim:***@host/x@y");
+        assert_eq!(redact_url("http://host/x@y"), "http://host/x@y");
+        assert_eq!(redact_url("http://host/x?a=b&token=secret&c=d"), "http://host/x?a=b&token=***&c=d");
         let target = PageUrl::parse("unix:/run/web.sock:/health").unwrap();
         assert_eq!((target.peer, target.path.as_str()), (Endpoint::Unix("/run/web.sock".into()), "/health"));
         assert_eq!(PageUrl::parse("unix:/run/web.sock").unwrap().path, "/");
