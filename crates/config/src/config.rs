@@ -29,21 +29,15 @@ impl Config {
     /// The URL that a child finds in `SUPERVISOR_SERVER_URL`: the first unix socket, else the first TCP
     /// server; `None` where there is no server at all.
     pub fn server_url(&self) -> Option<String> {
-        let unix = self.servers.iter().find_map(|server| match &server.address {
-            ServerAddress::Unix { path, .. } => Some(format!("unix://{}", path.display())),
-            ServerAddress::Tcp { .. } => None,
-        });
-        unix.or_else(|| {
-            self.servers.iter().find_map(|server| match &server.address {
-                ServerAddress::Unix { .. } => None,
-                ServerAddress::Tcp { host, port } if host.is_empty() => {
-                    Some(format!("http://localhost:{port}"))
-                }
-                ServerAddress::Tcp { host, port } if host.contains(':') && !host.starts_with('[') => {
-                    Some(format!("http://[{host}]:{port}"))
-                }
-                ServerAddress::Tcp { host, port } => Some(format!("http://{host}:{port}")),
-            })
+        let mut addresses = self.servers.iter().map(|server| &server.address);
+        let unix = addresses.clone().find(|address| matches!(address, ServerAddress::Unix { .. }));
+        Some(match unix.or_else(|| addresses.next())? {
+            ServerAddress::Unix { path, .. } => format!("unix://{}", path.display()),
+            ServerAddress::Tcp { host, port } if host.is_empty() => format!("http://localhost:{port}"),
+            ServerAddress::Tcp { host, port } if host.contains(':') && !host.starts_with('[') => {
+                format!("http://[{host}]:{port}")
+            }
+            ServerAddress::Tcp { host, port } => format!("http://{host}:{port}"),
         })
     }
 }

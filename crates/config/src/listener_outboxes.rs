@@ -10,11 +10,9 @@ use ironlance_host::state_folder::{StateFolder, StateFolderEnv, UserIdentity, VA
 use crate::config::Config;
 use crate::group::GroupKind;
 use crate::host_env::HostEnv;
+use crate::listener_command::NAMES;
 use crate::program::Program;
 
-/// The names under which listeners that send alerts are run.
-const NAMES: [&str; 7] =
-    ["crashmail", "crashmailbatch", "crashsms", "fatalmailbatch", "httpok", "ironlance", "memmon"];
 /// The most listeners that are checked; each may cost a look into the user database.
 const MOST: usize = 1000;
 
@@ -83,7 +81,7 @@ fn folder(config: &Config, machine: &HostEnv, program: &Program, uid: u32, daemo
 fn is_ours(program: &Program) -> bool {
     let words = shlex::split(&program.command).unwrap_or_default();
     let name = words.first().and_then(|word| Path::new(word).file_name()?.to_str());
-    name.is_some_and(|name| NAMES.contains(&name))
+    name.is_some_and(|name| name == "ironlance" || NAMES.contains(&name))
 }
 
 #[cfg(test)]

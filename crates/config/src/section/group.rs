@@ -33,18 +33,19 @@ pub(crate) fn read<'a>(
         if context.is_full() {
             break;
         }
-        match member(context.ini.section(&format!("program:{program}")), fcgi(context, program)) {
-            Member::One(member) => {
+        let found = ["program", "fcgi-program"].map(|sort| context.ini.section(&format!("{sort}:{program}")));
+        match found {
+            [Some(member), None] | [None, Some(member)] => {
                 taken.insert(&member.name);
                 looked_at = member;
                 programs.extend(process::read(context, member, &name, shared));
             }
-            Member::None => {
+            [None, None] => {
                 let original =
                     format!("[{}] names unknown program or fcgi-program {program}", looked_at.name);
                 context.refuse(&scope, "programs", InvalidValue::new("find the program", program, original));
             }
-            Member::Two => {
+            [Some(_), Some(_)] => {
                 let original = format!(
                     "[{}] name {program} is ambiguous (exists as program and fcgi-program)",
                     looked_at.name
@@ -55,22 +56,4 @@ pub(crate) fn read<'a>(
         }
     }
     Group { name: GroupName(name), priority, programs, kind: GroupKind::Programs }
-}
-
-enum Member<'a> {
-    One(&'a Section),
-    None,
-    Two,
-}
-
-fn fcgi<'a>(context: &LoadContext<'a>, program: &str) -> Option<&'a Section> {
-    context.ini.section(&format!("fcgi-program:{program}"))
-}
-
-fn member<'a>(program: Option<&'a Section>, fcgi: Option<&'a Section>) -> Member<'a> {
-    match (program, fcgi) {
-        (Some(_), Some(_)) => Member::Two,
-        (Some(one), None) | (None, Some(one)) => Member::One(one),
-        (None, None) => Member::None,
-    }
 }

@@ -212,13 +212,9 @@ fn check<'a>(context: &mut LoadContext<'a>, scope: &SectionScope<'a>, common: &S
         context.refuse(scope, "process_name", InvalidValue::new(what, &common.process_name, original));
     }
     if program.stopasgroup && !program.killasgroup {
-        let original = "Cannot set stopasgroup=true and killasgroup=false";
-        let what = "stop as a group and not kill as a group".to_owned();
-        context.refuse(
-            scope,
-            "killasgroup",
-            InvalidValue { what: format!("cannot {what}: false"), original: original.to_owned() },
-        );
+        let original = "Cannot set stopasgroup=true and killasgroup=false".to_owned();
+        let what = "cannot stop as a group and not kill as a group: false".to_owned();
+        context.refuse(scope, "killasgroup", InvalidValue { what, original });
     }
     if common.first.checked_add(common.count).is_none() {
         let (first, original) =
@@ -226,12 +222,10 @@ fn check<'a>(context: &mut LoadContext<'a>, scope: &SectionScope<'a>, common: &S
         context.refuse(scope, "numprocs_start", InvalidValue::new("number processes from", &first, original));
     }
     if common.count > MAX_PROCESSES {
-        let original = format!("numprocs {} is above {MAX_PROCESSES}", common.count);
-        context.refuse(
-            scope,
-            "numprocs",
-            InvalidValue::new("run that many processes of a section", &common.count.to_string(), original),
-        );
+        let (count, original) =
+            (common.count.to_string(), format!("numprocs {} is above {MAX_PROCESSES}", common.count));
+        let what = "run that many processes of a section";
+        context.refuse(scope, "numprocs", InvalidValue::new(what, &count, original));
     }
 }
 
@@ -313,8 +307,8 @@ fn command<'a>(
         Some(command) => Ok(command),
         None => {
             let original = format!("program section {} does not specify a command", scope.section.name);
-            let what = "run a program without a command".to_owned();
-            Err(context.refuse(scope, "command", InvalidValue { what: format!("cannot {what}"), original }))
+            let what = "cannot run a program without a command".to_owned();
+            Err(context.refuse(scope, "command", InvalidValue { what, original }))
         }
     }
 }

@@ -60,7 +60,7 @@ pub fn quotable(value: &str) -> String {
 
 /// A whole number.
 pub fn integer(text: &str) -> Result<i64, InvalidValue> {
-    number::integer(text).map_err(|error| InvalidValue::new("read as a whole number", text, error.original))
+    number::integer(text).map_err(|original| InvalidValue::new("read as a whole number", text, original))
 }
 
 /// A whole number, what is below zero taken as zero.
@@ -75,13 +75,8 @@ pub fn backups(text: &str) -> Result<u32, InvalidValue> {
 
 /// An octal number.
 pub fn octal(text: &str) -> Result<i64, InvalidValue> {
-    number::octal(text).ok_or_else(|| {
-        InvalidValue::new(
-            "read as an octal number",
-            text,
-            format!("{text} can not be converted to an octal type"),
-        )
-    })
+    let original = || format!("{text} can not be converted to an octal type");
+    number::octal(text).ok_or_else(|| InvalidValue::new("read as an octal number", text, original()))
 }
 
 /// An octal umask, as the kernel takes it.
@@ -105,13 +100,8 @@ pub fn byte_size(text: &str) -> Result<i64, InvalidValue> {
     let lower = text.to_lowercase();
     let found = SIZES.iter().find_map(|(suffix, factor)| Some((lower.strip_suffix(suffix)?, *factor)));
     let (digits, factor) = found.unwrap_or((&lower, 1));
-    let number = number::integer(digits).map_err(|error| {
-        InvalidValue::new(
-            "read as a size (a number of bytes, or one with KB, MB or GB)",
-            text,
-            error.original,
-        )
-    })?;
+    let what = "read as a size (a number of bytes, or one with KB, MB or GB)";
+    let number = number::integer(digits).map_err(|original| InvalidValue::new(what, text, original))?;
     Ok(number.saturating_mul(factor))
 }
 

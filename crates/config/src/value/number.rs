@@ -2,31 +2,21 @@
 
 use ironlance_core::text::python;
 
-/// A text that is no number, and Python's words for it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct NotANumber {
-    /// `invalid literal for int() …`
-    pub(crate) original: String,
-}
-
 /// More digits than this Python refuses.
 const MAX_DIGITS: usize = 4300;
 
 /// `int(text)`: space around it, a sign and single underscores between digits are allowed. What is beyond 64 bits
-/// becomes the greatest or least there is.
-pub(crate) fn integer(text: &str) -> Result<i64, NotANumber> {
-    let refuse =
-        || NotANumber { original: format!("invalid literal for int() with base 10: {}", python::repr(text)) };
+/// becomes the greatest or least there is. An error has Python's words.
+pub(crate) fn integer(text: &str) -> Result<i64, String> {
+    let refuse = || format!("invalid literal for int() with base 10: {}", python::repr(text));
     let (sign, digits) = signed(text.trim());
     let count = digits.bytes().filter(u8::is_ascii_digit).count();
     let value = magnitude(digits, 10).ok_or_else(refuse)?;
     if count > MAX_DIGITS {
-        return Err(NotANumber {
-            original: format!(
-                "Exceeds the limit (4300 digits) for integer string conversion: value has {count} digits; use \
-                 sys.set_int_max_str_digits() to increase the limit"
-            ),
-        });
+        return Err(format!(
+            "Exceeds the limit (4300 digits) for integer string conversion: value has {count} digits; use \
+             sys.set_int_max_str_digits() to increase the limit"
+        ));
     }
     Ok(apply(sign, value))
 }
@@ -41,16 +31,11 @@ pub(crate) fn octal(text: &str) -> Option<i64> {
     magnitude(digits, 8).map(|value| apply(sign, value))
 }
 
-#[derive(Clone, Copy)]
-enum Sign {
-    Plus,
-    Minus,
-}
-
-fn signed(text: &str) -> (Sign, &str) {
+/// 1 or -1, and what stands behind the sign.
+fn signed(text: &str) -> (i128, &str) {
     match text.strip_prefix('-') {
-        Some(rest) => (Sign::Minus, rest),
-        None => (Sign::Plus, text.strip_prefix('+').unwrap_or(text)),
+        Some(rest) => (-1, rest),
+        None => (1, text.strip_prefix('+').unwrap_or(text)),
     }
 }
 
@@ -70,11 +55,9 @@ fn magnitude(digits: &str, base: u32) -> Option<u64> {
     behind_digit.then_some(value)
 }
 
-fn apply(sign: Sign, value: u64) -> i64 {
-    match sign {
-        Sign::Plus => i64::try_from(value).unwrap_or(i64::MAX),
-        Sign::Minus => 0_i64.checked_sub_unsigned(value).unwrap_or(i64::MIN),
-    }
+fn apply(sign: i128, value: u64) -> i64 {
+    let limit = if sign < 0 { i64::MIN } else { i64::MAX };
+    i64::try_from(sign * i128::from(value)).unwrap_or(limit)
 }
 
 #[cfg(test)]
@@ -106,8 +89,8 @@ mod tests {
         ] {
             assert_eq!(integer(text).ok(), value, "{text:?}");
         }
-        assert_eq!(integer(" a'b").unwrap_err().original, "invalid literal for int() with base 10: \" a'b\"");
-        assert!(integer(&"1".repeat(4301)).unwrap_err().original.contains("value has 4301 digits"));
+        assert_eq!(integer(" a'b").unwrap_err(), "invalid literal for int() with base 10: \" a'b\"");
+        assert!(integer(&"1".repeat(4301)).unwrap_err().contains("value has 4301 digits"));
     }
 
     #[test]

@@ -37,13 +37,9 @@ impl TickSchedule {
         due
     }
 
-    /// When to call `due` next; in the past where something is due at `wall` already.
-    pub fn next_deadline(&self, wall: Duration) -> Duration {
-        self.next_deadline_of(wall, |_| true).unwrap_or(Duration::MAX)
-    }
-
-    /// The same for those periods only that `wanted` says yes to; `None` where there are none.
-    pub fn next_deadline_of(&self, wall: Duration, wanted: impl Fn(u32) -> bool) -> Option<Duration> {
+    /// When to call `due` next for those periods that `wanted` says yes to, in the past where something is due at `wall`
+    /// already; `None` where there are none.
+    pub fn next_deadline(&self, wall: Duration, wanted: impl Fn(u32) -> bool) -> Option<Duration> {
         let each = PERIODS.into_iter().zip(self.current).filter(|(period, _)| wanted(*period));
         each.map(|(period, current)| {
             let begin = current.min(slice(period, wall));
@@ -70,13 +66,13 @@ mod tests {
     #[test]
     fn a_tick_comes_when_its_period_rolls_over() {
         let mut ticks = TickSchedule::new(at(3597));
-        assert_eq!(ticks.next_deadline(at(3597)), at(3600));
+        assert_eq!(ticks.next_deadline(at(3597), |_| true), Some(at(3600)));
         assert_eq!(ticks.due(at(3599)), []);
         assert_eq!(ticks.due(at(3600)), [(5, 3600), (60, 3600), (3600, 3600)]);
         assert_eq!(ticks.due(at(3604)), []);
         assert_eq!(ticks.due(Duration::from_millis(3_605_001)), [(5, 3605)]);
-        assert_eq!(ticks.next_deadline_of(at(3606), |period| period == 60), Some(at(3660)));
-        assert_eq!(ticks.next_deadline_of(at(3606), |_| false), None);
+        assert_eq!(ticks.next_deadline(at(3606), |period| period == 60), Some(at(3660)));
+        assert_eq!(ticks.next_deadline(at(3606), |_| false), None);
     }
 
     #[test]
@@ -84,7 +80,7 @@ mod tests {
         let mut ticks = TickSchedule::new(at(10_000));
         assert_eq!(ticks.due(at(20_003)), [(5, 20_000), (60, 19_980), (3600, 18_000)]);
         assert_eq!(ticks.due(at(10_003)), []);
-        assert_eq!(ticks.next_deadline(at(10_003)), at(10_005));
+        assert_eq!(ticks.next_deadline(at(10_003), |_| true), Some(at(10_005)));
         assert_eq!(ticks.due(at(10_005)), [(5, 10_005)]);
     }
 
@@ -96,7 +92,7 @@ mod tests {
             let mut ticks = TickSchedule::new(at(start));
             for wall in steps {
                 ticks.due(at(wall));
-                let next = ticks.next_deadline(at(wall));
+                let next = ticks.next_deadline(at(wall), |_| true).unwrap();
                 prop_assert!(next > at(wall) && next <= at(wall + 5));
                 prop_assert!(!ticks.due(next).is_empty());
                 prop_assert!(ticks.due(next).is_empty());

@@ -125,7 +125,7 @@ impl State {
     /// When a tick is due that a pool wants, by the monotonic clock. The wall clock may be set, so a tick that is far away
     /// is looked for in between.
     pub(crate) fn tick_deadline(&self, now: Now) -> Option<Duration> {
-        let wall = self.ticks.next_deadline_of(now.wall, |seconds| self.bus.wants(tick_kind(seconds)))?;
+        let wall = self.ticks.next_deadline(now.wall, |seconds| self.bus.wants(tick_kind(seconds)))?;
         Some(now.mono + wall.saturating_sub(now.wall).min(CLOCK_CHECK_EVERY))
     }
 }
