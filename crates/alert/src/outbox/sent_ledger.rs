@@ -10,8 +10,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::folder::{self, OutboxError, at};
-use super::store::Store;
-use super::{Outbox, origin_file};
+use super::{Outbox, OutboxFolder, origin_file};
 
 impl Outbox {
     /// The alerts that wait although a ledger says that they were sent.
@@ -20,7 +19,8 @@ impl Outbox {
         for path in folders.iter().map(|folder| self.ledger(folder)) {
             let Ok(content) = folder::read_own(&path) else { continue };
             let text = String::from_utf8_lossy(&content).into_owned();
-            let held = text.lines().filter(|id| !id.contains('/') && self.is_waiting(id));
+            let waits = |id: &str| self.path(OutboxFolder::New, id).symlink_metadata().is_ok();
+            let held = text.lines().filter(|id| !id.contains('/') && waits(id));
             sent.extend(held.map(str::to_owned));
             if sent.is_empty() {
                 // None of its alerts waits any more.
