@@ -2,10 +2,10 @@
 //! daemon after the other until it is to end.
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
-use ironlance_config::{self as config, CheckResult, Config, ConfigFaults, HostEnv};
+use ironlance_config::{self as config, CheckResult, Config, HostEnv};
 use ironlance_host::heap;
 
 use crate::generation::{self, GenerationEnd};
@@ -30,9 +30,16 @@ pub fn main(args: &[String]) -> ExitCode {
         Command::Help(text) => print(&text),
         Command::Version => print(&format!("{SUPERVISOR_VERSION}\n")),
         Command::Refused { message } => refuse(&message),
-        Command::Check(options) => check(&options, &host_env),
-        Command::Run(options) => run(&options, &host_env),
+        Command::Check(options) => with_config_file(&options, |file| check(file, &options, &host_env)),
+        Command::Run(options) => with_config_file(&options, |file| run(file, &options, &host_env)),
     }
+}
+
+/// Goes on with the file that the command line names, or the first that is found.
+fn with_config_file(options: &Options, go_on: impl FnOnce(&Path) -> ExitCode) -> ExitCode {
+    let named = options.configuration.clone();
+    let file = named.map_or_else(|| options::find_configuration(&progname()), Ok);
+    file.map_or_else(|message| refuse(&message), |file| go_on(&file))
 }
 
 fn print(text: &str) -> ExitCode {
@@ -55,17 +62,8 @@ fn refuse(message: &str) -> ExitCode {
     ExitCode::from(EXIT_USAGE)
 }
 
-/// Prints the original's words for the first fault, and each fault on a line of its own.
-fn refuse_config(faults: &ConfigFaults) -> ExitCode {
-    refuse(&format!("{}\n{faults}", faults.original()))
-}
-
-fn check(options: &Options, host_env: &HostEnv) -> ExitCode {
-    let file = match config_file(options) {
-        Ok(file) => file,
-        Err(message) => return refuse(&message),
-    };
-    let checked = config::check(&file, &options.overrides, host_env);
+fn check(file: &Path, options: &Options, host_env: &HostEnv) -> ExitCode {
+    let checked = config::check(file, &options.overrides, host_env);
     for remark in &checked.remarks {
         let _ = writeln!(io::stderr(), "{remark}");
     }
@@ -75,22 +73,12 @@ fn check(options: &Options, host_env: &HostEnv) -> ExitCode {
     }
 }
 
-fn config_file(options: &Options) -> Result<PathBuf, String> {
-    match &options.configuration {
-        Some(file) => Ok(file.clone()),
-        None => options::find_configuration(&progname()),
-    }
-}
-
-fn run(options: &Options, host_env: &HostEnv) -> ExitCode {
+fn run(file: &Path, options: &Options, host_env: &HostEnv) -> ExitCode {
     heap::set_trim_threshold(HEAP_TRIM_THRESHOLD);
-    let file = match config_file(options) {
-        Ok(file) => file,
-        Err(message) => return refuse(&message),
-    };
-    let config = match config::load(&file, &options.overrides, host_env) {
+    let config = match config::load(file, &options.overrides, host_env) {
         Ok(config) => config,
-        Err(faults) => return refuse_config(&faults),
+        // The original's words for the first fault, and each fault on a line of its own.
+        Err(faults) => return refuse(&format!("{}\n{faults}", faults.original())),
     };
     let code = run_generations(config, options, host_env);
     orphans::terminate();
@@ -104,9 +92,9 @@ fn run_generations(config: Config, options: &Options, host_env: &HostEnv) -> Exi
     loop {
         let (config, origin, pools) = next;
         match generation::run(config, origin, pools, &options.overrides, host_env) {
-            Ok(GenerationEnd::Restart { reload, pools, nofile }) => {
+            Ok(GenerationEnd::Restart { reload, nofile }) => {
                 let origin = StartOrigin::Restart { sockets: reload.sockets, log: reload.log, nofile };
-                next = (reload.config, origin, pools);
+                next = (reload.config, origin, reload.pools);
             }
             Ok(GenerationEnd::Exit) => return ExitCode::SUCCESS,
             Ok(GenerationEnd::Panicked) => return ExitCode::from(EXIT_SOFTWARE),

@@ -20,7 +20,7 @@ use crate::inbox::Input;
 use crate::reload::Reload;
 use crate::signals::SignalReceiver;
 use crate::startup::{self, StartOrigin, Started};
-use crate::supervisor::{AfterRun, InheritedPools, Startup, Supervisor};
+use crate::supervisor::{InheritedPools, Startup, Supervisor};
 
 /// Requests that wait for the owner; more wait in their connections.
 const INBOX_CAPACITY: usize = 256;
@@ -30,7 +30,7 @@ pub(crate) enum GenerationEnd {
     /// The daemon ends.
     Exit,
     /// Another generation begins with this; `nofile` is the soft limit of descriptors for children.
-    Restart { reload: Box<Reload>, pools: InheritedPools, nofile: u64 },
+    Restart { reload: Box<Reload>, nofile: u64 },
     /// The owner has panicked; its children were stopped in order.
     Panicked,
 }
@@ -106,11 +106,8 @@ fn serve(
     });
     Ok(match outcome {
         None => GenerationEnd::Panicked,
-        Some(AfterRun::End) => GenerationEnd::Exit,
-        Some(AfterRun::Restart) => match owner.take_reload() {
-            Some(reload) => GenerationEnd::Restart { reload, pools: owner.export_pools(), nofile },
-            None => GenerationEnd::Exit,
-        },
+        Some(None) => GenerationEnd::Exit,
+        Some(Some(reload)) => GenerationEnd::Restart { reload, nofile },
     })
 }
 
@@ -151,7 +148,7 @@ fn run_owner(
     owner: &mut Supervisor,
     inbox: &mut mpsc::Receiver<Input>,
     signals: &mut SignalReceiver,
-) -> Option<AfterRun> {
+) -> Option<Option<Box<Reload>>> {
     let mut run = |fault: Option<&str>| {
         catch_unwind(AssertUnwindSafe(|| {
             fault.into_iter().for_each(|fault| owner.emergency_stop(fault));

@@ -19,6 +19,7 @@ use crate::child::identity::{Identity, UserSwitch};
 use crate::http::{self, BoundServer, DaemonLog, InheritedSocket};
 use crate::log::main_log::MainLog;
 use crate::startup::{COMMAND, limits};
+use crate::state::retired_pools::InheritedPools;
 
 /// All that the next life begins with.
 pub(crate) struct Reload {
@@ -28,6 +29,8 @@ pub(crate) struct Reload {
     pub(crate) sockets: Vec<BoundServer>,
     /// Its main log.
     pub(crate) log: MainLog,
+    /// The events that wait when this life ends.
+    pub(crate) pools: InheritedPools,
 }
 
 impl Reload {
@@ -54,7 +57,7 @@ impl Reload {
         let sockets = http::open(&config.servers, kept, &complaints)
             .map_err(|error| complaints.0.take().pop().unwrap_or_else(|| error.to_string()))?;
         let log = MainLog::open(settings, COMMAND).map_err(|error| error.to_string())?;
-        Ok(Self { config, sockets, log })
+        Ok(Self { config, sockets, log, pools: InheritedPools::default() })
     }
 }
 
@@ -86,7 +89,7 @@ impl Drop for FileAccess {
 
 /// What the sockets complain of; the rest is for the log of a life that may never come.
 #[derive(Default)]
-struct SocketErrors(RefCell<Vec<String>>);
+pub(crate) struct SocketErrors(RefCell<Vec<String>>);
 
 impl DaemonLog for SocketErrors {
     fn enabled(&self, level: Level) -> bool {

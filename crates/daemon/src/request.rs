@@ -1,5 +1,6 @@
 //! Requests of clients to the owner: [`RpcRequest`] has a variant for each method of `supervisor.*` and `ironlance.*`.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use ironlance_core::event::OutputChannel;
@@ -9,7 +10,8 @@ use tokio::sync::oneshot;
 
 use crate::requester::Requester;
 
-/// A method with its parameters. Aliases of a method are the same request.
+/// A method with its parameters. Aliases of a method are the same request, and so are starts, stops and signals by what
+/// they are for.
 ///
 /// Names are as the client gave them: `NAME`, `GROUP:NAME`, and where a method takes it `GROUP:*`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,15 +28,9 @@ pub enum RpcRequest {
     ReloadConfig,
     AddProcessGroup { name: String },
     RemoveProcessGroup { name: String },
-    StartProcess { name: String, wait: ReplyTiming },
-    StartProcessGroup { name: String, wait: ReplyTiming },
-    StartAllProcesses { wait: ReplyTiming },
-    StopProcess { name: String, wait: ReplyTiming },
-    StopProcessGroup { name: String, wait: ReplyTiming },
-    StopAllProcesses { wait: ReplyTiming },
-    SignalProcess { name: String, signal: RequestedSignal },
-    SignalProcessGroup { name: String, signal: RequestedSignal },
-    SignalAllProcesses { signal: RequestedSignal },
+    Start { target: ProcessTarget, wait: ReplyTiming },
+    Stop { target: ProcessTarget, wait: ReplyTiming },
+    Signal { target: ProcessTarget, signal: RequestedSignal },
     GetAllConfigInfo,
     GetProcessInfo { name: String },
     GetAllProcessInfo,
@@ -60,25 +56,39 @@ impl RpcRequest {
                 | Self::GetDaemonInfo
         )
     }
-}
 
-impl RpcRequest {
     /// What it starts, stops or signals, for the log; nothing where it does none of these.
     pub fn action(&self) -> Option<String> {
         Some(match self {
-            Self::StartProcess { name, .. } => format!("start of {name}"),
-            Self::StartProcessGroup { name, .. } => format!("start of {name}:*"),
-            Self::StartAllProcesses { .. } => "start of all".to_owned(),
-            Self::StopProcess { name, .. } => format!("stop of {name}"),
-            Self::StopProcessGroup { name, .. } => format!("stop of {name}:*"),
-            Self::StopAllProcesses { .. } => "stop of all".to_owned(),
-            Self::SignalProcess { name, signal } => format!("signal {} to {name}", signal.given),
-            Self::SignalProcessGroup { name, signal } => format!("signal {} to {name}:*", signal.given),
-            Self::SignalAllProcesses { signal } => format!("signal {} to all", signal.given),
+            Self::Start { target, .. } => format!("start of {target}"),
+            Self::Stop { target, .. } => format!("stop of {target}"),
+            Self::Signal { target, signal } => format!("signal {} to {target}", signal.given),
             Self::Shutdown => "shutdown".to_owned(),
             Self::Restart => "restart".to_owned(),
             _ => return None,
         })
+    }
+}
+
+/// The processes that a start, stop or signal is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProcessTarget {
+    /// The process or group of this name.
+    Named(String),
+    /// All of the group of this name.
+    Group(String),
+    /// All of all groups.
+    All,
+}
+
+/// As the log has it.
+impl fmt::Display for ProcessTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Named(name) => f.write_str(name),
+            Self::Group(name) => write!(f, "{name}:*"),
+            Self::All => f.write_str("all"),
+        }
     }
 }
 

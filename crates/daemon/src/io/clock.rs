@@ -34,11 +34,7 @@ impl DaemonClock {
 
     /// Monotonic time since the start of the daemon.
     pub(crate) fn mono(&self) -> Duration {
-        #[cfg(test)]
-        if let Some(time) = &self.virtual_time {
-            return time.get().mono;
-        }
-        self.begin.elapsed()
+        self.now().mono
     }
 
     /// The moment at which the monotonic time is `mono`.

@@ -4,10 +4,9 @@
 //! ```text
 //!   spawn ──▶ ask ──▶ known: at once
 //!              │
-//!              └────▶ waits ──▶ thread ──▶ found ──▶ spawn again, which asks again, and knows
+//!              └────▶ waits ──▶ thread ──▶ found ──▶ spawn with the address
 //! ```
 
-use std::collections::HashMap;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::thread;
@@ -25,10 +24,10 @@ type Resolve = fn(&str, u16) -> Address;
 /// The stack of a resolver's thread (bytes); the C library's resolver has large buffers.
 const STACK: usize = 512 * 1024;
 
-/// The outcome of a lookup; given back to [`HostLookups::finish`].
+/// The outcome of a lookup.
 pub(crate) struct LookupResult {
     place: HostPort,
-    address: Address,
+    pub(crate) address: Address,
 }
 
 /// Lookups under way.
@@ -36,8 +35,6 @@ pub(crate) struct HostLookups {
     resolve: Resolve,
     /// The processes that wait, and what for.
     waiting: Vec<(ProcessId, HostPort)>,
-    /// Outcomes, while the processes that waited for them are started.
-    found: HashMap<HostPort, Address>,
     sender: UnboundedSender<LookupResult>,
     inbox: UnboundedReceiver<LookupResult>,
 }
@@ -51,7 +48,7 @@ impl Default for HostLookups {
 impl HostLookups {
     fn with(resolve: Resolve) -> Self {
         let (sender, inbox) = unbounded_channel();
-        Self { resolve, waiting: Vec::new(), found: HashMap::new(), sender, inbox }
+        Self { resolve, waiting: Vec::new(), sender, inbox }
     }
 
     /// The address that a process needs; nothing where it has to wait for it.
@@ -60,9 +57,6 @@ impl HostLookups {
             return Some(Ok((ip, port).into()));
         }
         let place = (host.to_owned(), port);
-        if let Some(address) = self.found.get(&place) {
-            return Some(address.clone());
-        }
         let is_under_way = self.waiting.iter().any(|(_, wanted)| *wanted == place);
         if !is_under_way && let Err(known) = self.start_lookup(&place) {
             return Some(known);
@@ -85,11 +79,9 @@ impl HostLookups {
         thread.spawn(look).map(drop).map_err(|_| (self.resolve)(&place.0, place.1))
     }
 
-    /// A process no longer waits. Returns whether it did.
-    pub(crate) fn cancel(&mut self, who: ProcessId) -> bool {
-        let before = self.waiting.len();
+    /// A process no longer waits.
+    pub(crate) fn cancel(&mut self, who: ProcessId) {
         self.waiting.retain(|(waiting, _)| *waiting != who);
-        self.waiting.len() < before
     }
 
     /// Waits until a lookup is done.
@@ -101,16 +93,10 @@ impl HostLookups {
         }
     }
 
-    /// The processes that waited for this lookup; its outcome is known until [`Self::finish`].
+    /// The processes that waited for this lookup. A later start looks the host up anew.
     pub(crate) fn complete(&mut self, found: &LookupResult) -> Vec<ProcessId> {
-        self.found.insert(found.place.clone(), found.address.clone());
-        let told = |(_, place): &mut (ProcessId, HostPort)| *place == found.place;
-        self.waiting.extract_if(.., told).map(|(who, _)| who).collect()
-    }
-
-    /// All have been started: a later start looks the host up anew.
-    pub(crate) fn finish(&mut self, found: &LookupResult) {
-        self.found.remove(&found.place);
+        let waited = |(_, place): &mut (ProcessId, HostPort)| *place == found.place;
+        self.waiting.extract_if(.., waited).map(|(who, _)| who).collect()
     }
 }
 
@@ -145,15 +131,13 @@ mod tests {
         assert_eq!(lookups.address_for(three, "host.example", 9), None);
         // An address needs no resolver.
         assert_eq!(lookups.address_for(one, "127.0.0.1", 9), Some(Ok(([127, 0, 0, 1], 9).into())));
-        assert!(lookups.cancel(two) && !lookups.cancel(two), "it was stopped meanwhile");
+        // It was stopped meanwhile.
+        lookups.cancel(two);
         *DOOR.0.lock().unwrap() = true;
         DOOR.1.notify_all();
         let found = lookups.next().await;
         assert_eq!(lookups.complete(&found), [one, three]);
-        let address = Some(Ok(([127, 0, 0, 9], 9).into()));
-        assert_eq!(lookups.address_for(one, "host.example", 9), address);
-        assert_eq!(lookups.address_for(three, "host.example", 9), address);
-        lookups.finish(&found);
+        assert_eq!(found.address, Ok(([127, 0, 0, 9], 9).into()));
         assert_eq!(
             lookups.address_for(one, "host.example", 9),
             None,

@@ -50,7 +50,8 @@ impl LogBacklog {
         }
         let stuck = *self.stuck.get_or_insert(now);
         if now >= stuck + STALL_TIMEOUT {
-            return self.write_or_drop(log);
+            // As much as is taken soon is written; the rest is lost, and counted.
+            return log.write(&std::mem::take(&mut self.bytes)).log_line(log.path());
         }
         match log.try_write(&self.bytes) {
             TryWrite::Done(written) => {
@@ -73,24 +74,10 @@ impl LogBacklog {
             TryWrite::WouldBlock { taken } => bytes.len() - taken,
         }
     }
-
-    /// Writes as much of the backlog as is taken soon; the rest is lost, and counted.
-    pub(crate) fn write_or_drop(&mut self, log: &mut RotatingFile) -> Option<(Level, String)> {
-        let written = log.write(&std::mem::take(&mut self.bytes));
-        written.log_line(log.path())
-    }
 }
 
 /// The log of a child that has ended before all was taken.
 pub(crate) struct OrphanedLog {
     pub(crate) log: RotatingFile,
     pub(crate) backlog: LogBacklog,
-}
-
-/// Whether a log that is a stream may be written to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum WriteTurn {
-    Now,
-    /// The stream has taken a part of another output, and the rest of it comes first.
-    AfterOthers,
 }

@@ -9,11 +9,9 @@ pub(crate) mod output;
 pub(crate) mod path_watch;
 pub(crate) mod pipes;
 pub(crate) mod poller;
-pub(crate) mod read_pause;
 pub(crate) mod slow_logs;
 pub(crate) mod stdin;
 pub(crate) mod subscribers;
-pub(crate) mod token;
 
 use std::collections::HashMap;
 

@@ -12,41 +12,32 @@ use ironlance_core::event::{Event, OutputChannel, ProcessOutput};
 use ironlance_core::log_level::Level;
 use ironlance_core::{Namespec, text::ansi, text::python};
 
-use crate::io::log_backlog::{LogBacklog, OrphanedLog, WriteTurn};
+use crate::io::log_backlog::{LogBacklog, OrphanedLog};
 use crate::io::poller::ReadPriority;
-use crate::io::read_pause::ReadPause;
 use crate::log::rotating_file::RotatingFile;
 use crate::log::syslog::Syslog;
 
 /// A child's standard output or standard error.
 pub(crate) struct Output {
     /// Closed once the child has closed its end.
-    fd: Option<OwnedFd>,
+    pub(crate) fd: Option<OwnedFd>,
     channel: OutputChannel,
-    log: Option<RotatingFile>,
+    pub(crate) log: Option<RotatingFile>,
     syslog: Option<Syslog>,
     splitter: Option<Splitter>,
     events: bool,
-    urgency: ReadPriority,
+    /// Immediate for listeners, and where output becomes events.
+    pub(crate) urgency: ReadPriority,
     /// The pipe has been made larger, because it was found full.
     pub(crate) grown: bool,
-    /// Why it is not read at present.
-    pub(crate) pause: ReadPause,
+    /// Whether it is not read at present, for each [`super::pipes::PauseReason`].
+    pub(crate) pauses: [bool; 2],
     /// What the log has not taken yet.
     backlog: LogBacklog,
     /// The last bytes, where no file keeps them.
-    recent: Option<Vec<u8>>,
+    pub(crate) recent: Option<Vec<u8>>,
     /// How much went to the log, in bytes.
-    logged: u64,
-}
-
-/// What an output is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum OutputRole {
-    /// Logs and events.
-    Program,
-    /// The answers of a listener to its pool.
-    Listener,
+    pub(crate) logged: u64,
 }
 
 /// The process that has written, and the settings that hold for all output.
@@ -58,8 +49,8 @@ pub(crate) struct OutputContext<'a> {
     pub(crate) in_main_log: bool,
     /// A pool or a subscriber wants events about output of this channel.
     pub(crate) events_wanted: bool,
-    /// Whether others must write to the same stream first.
-    pub(crate) turn: WriteTurn,
+    /// No other output must write to the same stream first.
+    pub(crate) may_write: bool,
 }
 
 /// What follows from a piece of output.
@@ -78,22 +69,18 @@ const CAPTURE_READ: usize = 8 * 1024;
 const RECENT_BYTES: usize = 2048;
 
 impl Output {
-    /// Takes over a pipe. The file, where there is one, is open.
+    /// Takes over a pipe. The file, where there is one, is open. `is_answers` means the answers of a listener to its pool.
     pub(crate) fn new(
         fd: OwnedFd,
         channel: OutputChannel,
         settings: &config::OutputConfig,
         log: Option<RotatingFile>,
         syslog: Option<Syslog>,
-        role: OutputRole,
+        is_answers: bool,
     ) -> Self {
         let capture = usize::try_from(settings.capture_maxbytes).unwrap_or(usize::MAX);
         let to_events = settings.events_enabled || capture > 0;
-        let urgency = if to_events || role == OutputRole::Listener {
-            ReadPriority::Immediate
-        } else {
-            ReadPriority::Deferred
-        };
+        let urgency = if to_events || is_answers { ReadPriority::Immediate } else { ReadPriority::Deferred };
         Self {
             fd: Some(fd),
             channel,
@@ -102,10 +89,10 @@ impl Output {
             syslog,
             splitter: (capture > 0).then(|| Splitter::new(capture)),
             // The answers of a listener make no events, as in the original.
-            events: settings.events_enabled && role == OutputRole::Program,
+            events: settings.events_enabled && !is_answers,
             urgency,
             grown: false,
-            pause: ReadPause::default(),
+            pauses: [false; 2],
             backlog: LogBacklog::default(),
             logged: 0,
         }
@@ -116,13 +103,8 @@ impl Output {
         self.fd.as_ref().map(AsFd::as_fd)
     }
 
-    pub(crate) fn close(&mut self) {
-        self.fd = None;
-    }
-
-    /// Immediate for listeners, and where output becomes events.
-    pub(crate) const fn urgency(&self) -> ReadPriority {
-        self.urgency
+    pub(crate) fn is_paused(&self) -> bool {
+        self.pauses.contains(&true)
     }
 
     /// The types of events that what is read becomes.
@@ -135,36 +117,33 @@ impl Output {
         kinds.into_iter().flatten().collect()
     }
 
-    /// Whether what is read becomes events.
-    pub(crate) const fn makes_events(&self) -> bool {
-        self.events || self.splitter.is_some()
-    }
-
     /// How much may be read at once (bytes): each message that is captured becomes an event.
     pub(crate) const fn read_limit(&self) -> usize {
         if self.splitter.is_some() { CAPTURE_READ } else { usize::MAX }
     }
 
-    /// Takes bytes that were read from the pipe.
-    pub(crate) fn accept(&mut self, data: &[u8], source: &OutputContext<'_>, into: &mut OutputEffects) {
-        let Some(mut splitter) = self.splitter.take() else {
-            return self.forward(data, Destination::Log, source, into);
-        };
-        splitter.push(data, &mut |piece| self.take_piece(piece, source, into));
-        self.splitter = Some(splitter);
-    }
-
-    /// The child has ended: bytes held back as the start of a token are ordinary output.
-    pub(crate) fn finish(&mut self, source: &OutputContext<'_>, into: &mut OutputEffects) {
-        if let Some(mut splitter) = self.splitter.take() {
-            splitter.finish(&mut |piece| self.take_piece(piece, source, into));
+    /// Takes bytes that were read from the pipe. `None` is the end of the child: bytes held back as the start of a token
+    /// are ordinary output.
+    pub(crate) fn accept(
+        &mut self,
+        data: Option<&[u8]>,
+        source: &OutputContext<'_>,
+        into: &mut OutputEffects,
+    ) {
+        match (self.splitter.take(), data) {
+            (None, data) => self.forward(data.unwrap_or_default(), true, source, into),
+            (Some(mut splitter), None) => splitter.finish(&mut |piece| self.take_piece(piece, source, into)),
+            (Some(mut splitter), Some(data)) => {
+                splitter.push(data, &mut |piece| self.take_piece(piece, source, into));
+                self.splitter = Some(splitter);
+            }
         }
     }
 
     fn take_piece(&mut self, piece: Piece<'_>, source: &OutputContext<'_>, into: &mut OutputEffects) {
         match piece {
-            Piece::Plain(data) => self.forward(data, Destination::Log, source, into),
-            Piece::Inside(data) => self.forward(data, Destination::Capture, source, into),
+            Piece::Plain(data) => self.forward(data, true, source, into),
+            Piece::Inside(data) => self.forward(data, false, source, into),
             Piece::Captured(data) => {
                 let data = if source.strip_ansi { ansi::strip(&data) } else { data.as_slice().into() };
                 let output = ProcessOutput::new(source.namespec, source.pid, &data);
@@ -176,18 +155,12 @@ impl Output {
         }
     }
 
-    fn forward(
-        &mut self,
-        data: &[u8],
-        destination: Destination,
-        source: &OutputContext<'_>,
-        into: &mut OutputEffects,
-    ) {
+    fn forward(&mut self, data: &[u8], to_log: bool, source: &OutputContext<'_>, into: &mut OutputEffects) {
         if data.is_empty() {
             return;
         }
         let stripped = if source.strip_ansi { ansi::strip(data) } else { data.into() };
-        if destination == Destination::Log {
+        if to_log {
             self.write(&stripped, source, into);
         }
         if source.in_main_log {
@@ -211,9 +184,10 @@ impl Output {
     fn write(&mut self, data: &[u8], source: &OutputContext<'_>, into: &mut OutputEffects) {
         if let Some(log) = &mut self.log {
             self.logged += data.len() as u64;
-            match source.turn {
-                WriteTurn::Now => into.lines.extend(self.backlog.write(log, data)),
-                WriteTurn::AfterOthers => self.backlog.defer(data),
+            if source.may_write {
+                into.lines.extend(self.backlog.write(log, data));
+            } else {
+                self.backlog.defer(data);
             }
         }
         if let Some(syslog) = &mut self.syslog {
@@ -245,33 +219,6 @@ impl Output {
         let log = self.log.filter(|_| !self.backlog.is_empty())?;
         Some(OrphanedLog { log, backlog: self.backlog })
     }
-
-    /// The last output, where no file has it.
-    pub(crate) fn recent(&self) -> Option<&[u8]> {
-        self.recent.as_deref()
-    }
-
-    /// How much of the log this child has written (bytes).
-    pub(crate) const fn logged(&self) -> u64 {
-        self.logged
-    }
-
-    /// Opens the file anew, under its name.
-    pub(crate) fn reopen(&mut self) -> std::io::Result<()> {
-        self.log.as_mut().map_or(Ok(()), RotatingFile::reopen)
-    }
-
-    /// Removes the file and begins a new one.
-    pub(crate) fn clear(&mut self) -> std::io::Result<()> {
-        self.log.as_mut().map_or(Ok(()), RotatingFile::remove_and_reopen)
-    }
-}
-
-/// Whether output is for the log, or for the event that is being captured.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Destination {
-    Log,
-    Capture,
 }
 
 /// Appends to `recent`, of which only the end is kept.

@@ -10,9 +10,7 @@ use ironlance_core::event::OutputChannel;
 
 use super::output::Output;
 use super::poller::{OutputPoller, ReadPriority};
-use super::read_pause::{PauseChange, PauseReason};
 use super::stdin::ChildStdin;
-use super::token::{PipeEnd, token};
 use crate::child::fcgi_socket::FastCgiSocket;
 use crate::child::pipes::{self, Interest, ReadOutcome};
 use crate::state::ids::ProcessId;
@@ -28,38 +26,55 @@ const HOT_READ: usize = 8 * 1024;
 #[derive(Default)]
 pub(crate) struct ChildPipes {
     pub(crate) stdin: Option<ChildStdin>,
-    pub(crate) stdout: Option<Box<Output>>,
-    pub(crate) stderr: Option<Box<Output>>,
+    /// By [`OutputChannel`].
+    pub(crate) outputs: [Option<Box<Output>>; 2],
     /// The FastCGI socket that it has; closed when no process of the group has it.
     pub(crate) socket: Option<Rc<FastCgiSocket>>,
 }
 
 impl ChildPipes {
-    pub(crate) fn output(&self, channel: OutputChannel) -> Option<&Output> {
-        match channel {
-            OutputChannel::Stdout => self.stdout.as_deref(),
-            OutputChannel::Stderr => self.stderr.as_deref(),
-        }
-    }
-
     fn output_mut(&mut self, channel: OutputChannel) -> Option<&mut Output> {
-        match channel {
-            OutputChannel::Stdout => self.stdout.as_deref_mut(),
-            OutputChannel::Stderr => self.stderr.as_deref_mut(),
-        }
+        self.outputs[channel as usize].as_deref_mut()
     }
 }
 
-/// What one read of an output gave.
+/// Why an output is not read at present.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum OutputRead {
-    /// This many bytes at the beginning of the buffer.
-    Bytes(usize),
-    /// Nothing now, or there is no such output.
-    Nothing,
-    /// The child has closed its end; ours is closed, too.
-    Closed,
+pub(crate) enum PauseReason {
+    /// Its listeners are behind.
+    SlowListener,
+    /// Its log is behind.
+    SlowLog,
 }
+
+/// Whether an output is to be paused or read again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PauseChange {
+    Pause,
+    Resume,
+}
+
+/// The token of a pipe of a process in the poller: of an output, or of its standard input.
+fn token(id: ProcessId, output: Option<OutputChannel>) -> u64 {
+    let end = match output {
+        None => 0,
+        Some(OutputChannel::Stdout) => 1,
+        Some(OutputChannel::Stderr) => 2,
+    };
+    u64::from(id.0) << 2 | end
+}
+
+pub(crate) fn parse_token(token: u64) -> Option<(ProcessId, Option<OutputChannel>)> {
+    let output = match token & 3 {
+        0 => None,
+        1 => Some(OutputChannel::Stdout),
+        _ => Some(OutputChannel::Stderr),
+    };
+    Some((ProcessId(u32::try_from(token >> 2).ok()?), output))
+}
+
+/// Both outputs of a process.
+pub(crate) const CHANNELS: [OutputChannel; 2] = [OutputChannel::Stdout, OutputChannel::Stderr];
 
 /// The pipes of all children.
 pub(crate) struct Pipes {
@@ -88,9 +103,10 @@ impl Pipes {
     /// Takes over the pipes of a child that was started. An error is that of a pipe that cannot be watched.
     pub(crate) fn insert(&mut self, id: ProcessId, child: ChildPipes) -> io::Result<()> {
         let mut watched = Ok(());
-        for (end, output) in [(PipeEnd::Stdout, &child.stdout), (PipeEnd::Stderr, &child.stderr)] {
-            if let Some((output, fd)) = output.as_deref().and_then(|output| Some((output, output.fd()?))) {
-                let added = self.poller.add(fd, token(id, end), Interest::Read, output.urgency());
+        for channel in CHANNELS {
+            let output = child.outputs[channel as usize].as_deref();
+            if let Some((output, fd)) = output.and_then(|output| Some((output, output.fd()?))) {
+                let added = self.poller.add(fd, token(id, Some(channel)), Interest::Read, output.urgency);
                 watched = watched.and(added);
             }
         }
@@ -101,7 +117,7 @@ impl Pipes {
     /// Closes our ends of a child's pipes, and gives what was kept with them. Grandchildren that hold the other ends
     /// are on their own, as with the original.
     pub(crate) fn remove(&mut self, id: ProcessId) -> ChildPipes {
-        for channel in [OutputChannel::Stdout, OutputChannel::Stderr] {
+        for channel in CHANNELS {
             self.close_output(id, channel);
         }
         self.close_stdin(id);
@@ -115,7 +131,7 @@ impl Pipes {
     }
 
     pub(crate) fn output(&self, id: ProcessId, channel: OutputChannel) -> Option<&Output> {
-        self.children.get(&id)?.output(channel)
+        self.children.get(&id)?.outputs[channel as usize].as_deref()
     }
 
     pub(crate) fn output_mut(&mut self, id: ProcessId, channel: OutputChannel) -> Option<&mut Output> {
@@ -125,15 +141,6 @@ impl Pipes {
     /// The FastCGI socket of a child.
     pub(crate) fn socket(&self, id: ProcessId) -> Option<&Rc<FastCgiSocket>> {
         self.children.get(&id)?.socket.as_ref()
-    }
-
-    /// Both outputs of a child, as far as there are any.
-    pub(crate) fn outputs_mut(&mut self, id: ProcessId) -> impl Iterator<Item = &mut Output> {
-        let child = self.children.get_mut(&id);
-        child
-            .into_iter()
-            .flat_map(|child| [&mut child.stdout, &mut child.stderr])
-            .filter_map(|output| output.as_deref_mut())
     }
 
     /// The next pipe that is ready; asks the kernel if none is known. `None` where none is.
@@ -162,12 +169,12 @@ impl Pipes {
         !self.is_pass_over() || self.poller.is_due(now)
     }
 
-    /// Reads one buffer from a child.
-    pub(crate) fn read(&mut self, id: ProcessId, channel: OutputChannel) -> OutputRead {
+    /// Reads one buffer from a child. At its end our end of the pipe is closed, too.
+    pub(crate) fn read(&mut self, id: ProcessId, channel: OutputChannel) -> ReadOutcome {
         let Some(output) = self.children.get_mut(&id).and_then(|child| child.output_mut(channel)) else {
-            return OutputRead::Nothing;
+            return ReadOutcome::Empty;
         };
-        let Some(fd) = output.fd() else { return OutputRead::Nothing };
+        let Some(fd) = output.fd() else { return ReadOutcome::Empty };
         if self.buffer.is_empty() {
             // A panic has dropped it. To read into nothing would look as if the pipe were closed.
             self.buffer = vec![0; READ_BUFFER];
@@ -176,17 +183,17 @@ impl Pipes {
         match pipes::read(fd, &mut self.buffer[..limit]) {
             ReadOutcome::Bytes(size) => {
                 // The writer to a slow log should block early.
-                let at_once = output.urgency() == ReadPriority::Immediate || self.poller.has_no_delay();
+                let at_once = output.urgency == ReadPriority::Immediate || self.poller.has_no_delay();
                 if size >= NEARLY_FULL && at_once && !output.grown && output.stream().is_none() {
                     pipes::enlarge(fd);
                     output.grown = true;
                 }
-                OutputRead::Bytes(size)
+                ReadOutcome::Bytes(size)
             }
-            ReadOutcome::Empty => OutputRead::Nothing,
+            ReadOutcome::Empty => ReadOutcome::Empty,
             ReadOutcome::Closed => {
                 self.close_output(id, channel);
-                OutputRead::Closed
+                ReadOutcome::Closed
             }
         }
     }
@@ -198,16 +205,18 @@ impl Pipes {
         channel: OutputChannel,
         size: usize,
     ) -> io::Result<()> {
-        let token = token(id, PipeEnd::of(channel));
-        let Some(output) = self.children.get(&id).and_then(|child| child.output(channel)) else {
+        let token = token(id, Some(channel));
+        let Some(output) =
+            self.children.get(&id).and_then(|child| child.outputs[channel as usize].as_deref())
+        else {
             self.poller.remove_hot(token);
             return Ok(());
         };
-        if output.urgency() == ReadPriority::Immediate {
+        if output.urgency == ReadPriority::Immediate {
             return Ok(());
         }
         self.poller.record_read(size, output.grown);
-        let Some(fd) = output.fd().filter(|_| !output.pause.is_paused()) else {
+        let Some(fd) = output.fd().filter(|_| !output.is_paused()) else {
             self.poller.remove_hot(token);
             return Ok(());
         };
@@ -223,16 +232,16 @@ impl Pipes {
 
     /// Stops reading an output for good.
     fn close_output(&mut self, id: ProcessId, channel: OutputChannel) {
-        self.poller.remove_hot(token(id, PipeEnd::of(channel)));
+        self.poller.remove_hot(token(id, Some(channel)));
         let Some(output) = self.children.get_mut(&id).and_then(|child| child.output_mut(channel)) else {
             return;
         };
         if let Some(fd) = output.fd()
-            && !output.pause.is_paused()
+            && !output.is_paused()
         {
-            self.poller.remove(fd, output.urgency());
+            self.poller.remove(fd, output.urgency);
         }
-        output.close();
+        output.fd = None;
     }
 
     /// Reads an output no more for now, or again. An error is that of a pipe that cannot be watched.
@@ -246,16 +255,16 @@ impl Pipes {
         let Some(output) = self.children.get_mut(&id).and_then(|child| child.output_mut(channel)) else {
             return Ok(());
         };
-        let was_paused = output.pause.is_paused();
-        output.pause.set(reason, change);
-        let Some(fd) = output.fd().filter(|_| output.pause.is_paused() != was_paused) else { return Ok(()) };
+        let was_paused = output.is_paused();
+        output.pauses[reason as usize] = change == PauseChange::Pause;
+        let Some(fd) = output.fd().filter(|_| output.is_paused() != was_paused) else { return Ok(()) };
         match change {
             PauseChange::Pause => {
-                self.poller.remove(fd, output.urgency());
+                self.poller.remove(fd, output.urgency);
                 Ok(())
             }
             PauseChange::Resume => {
-                self.poller.add(fd, token(id, PipeEnd::of(channel)), Interest::Read, output.urgency())
+                self.poller.add(fd, token(id, Some(channel)), Interest::Read, output.urgency)
             }
         }
     }
@@ -294,7 +303,7 @@ impl Pipes {
         let Some(stdin) = self.children.get_mut(&id).and_then(|child| child.stdin.as_mut()) else { return };
         match (stdin.has_pending(), stdin.watched) {
             (true, false) => {
-                let token = token(id, PipeEnd::Stdin);
+                let token = token(id, None);
                 let added = self.poller.add(stdin.as_fd(), token, Interest::Write, ReadPriority::Immediate);
                 stdin.watched = added.is_ok();
             }

@@ -68,20 +68,17 @@ pub(crate) struct OutputPoller {
 impl OutputPoller {
     /// To be called in the runtime.
     pub(crate) fn new() -> io::Result<Self> {
-        let (urgent, patient) = (Epoll::new()?, Epoll::new()?);
-        urgent.add(patient.as_fd(), DEFERRED_SET, Interest::ReadOnce)?;
-        let readiness = ReadableFd::new(urgent.as_fd())?;
-        let (pause, hear_at) = (Duration::ZERO, None);
-        let (ready, all_told) = (false, false);
+        let (urgent, deferred) = (Epoll::new()?, Epoll::new()?);
+        urgent.add(deferred.as_fd(), DEFERRED_SET, Interest::ReadOnce)?;
         Ok(Self {
+            readiness: ReadableFd::new(urgent.as_fd())?,
             urgent,
-            readiness,
-            ready,
-            deferred: patient,
-            delay: pause,
-            read_deferred_at: hear_at,
+            ready: false,
+            deferred,
+            delay: Duration::ZERO,
+            read_deferred_at: None,
             hot: Vec::new(),
-            drained: all_told,
+            drained: false,
             most_read: 0,
             saw_full: false,
             saw_grown: false,

@@ -9,10 +9,9 @@ use std::time::Duration;
 use ironlance_core::event::OutputChannel;
 use ironlance_core::log_level::Level;
 
-use super::log_backlog::{OrphanedLog, WriteTurn};
+use super::log_backlog::OrphanedLog;
 use super::output::Output;
-use super::pipes::Pipes;
-use super::read_pause::{PauseChange, PauseReason};
+use super::pipes::{PauseChange, PauseReason, Pipes};
 use crate::log::daemon_stdout::DaemonStdout;
 use crate::state::ids::ProcessId;
 
@@ -63,18 +62,17 @@ impl SlowLogs {
         self.orphaned.push(log);
     }
 
-    /// Whether an output may write to its log, or another one has begun to write to the same stream.
-    pub(crate) fn write_turn(&self, pipes: &Pipes, id: ProcessId, channel: OutputChannel) -> WriteTurn {
+    /// Whether an output may write to its log: no other one has begun to write to the same stream.
+    pub(crate) fn may_write(&self, pipes: &Pipes, id: ProcessId, channel: OutputChannel) -> bool {
         if self.waiting.is_empty() && self.orphaned.is_empty() {
-            return WriteTurn::Now;
+            return true;
         }
-        let Some(stream) = pipes.output(id, channel).and_then(Output::stream) else { return WriteTurn::Now };
-        let others = self.waiting.iter().filter(|other| **other != (id, channel));
-        let is_busy = others
-            .filter_map(|(id, channel)| pipes.output(*id, *channel)?.stream())
-            .any(|other| other == stream)
-            || self.orphaned.iter().any(|orphaned| orphaned.log.path() == stream);
-        if is_busy { WriteTurn::AfterOthers } else { WriteTurn::Now }
+        let Some(stream) = pipes.output(id, channel).and_then(Output::stream) else { return true };
+        let mut others = self.waiting.iter().filter(|other| **other != (id, channel));
+        let is_its = |(id, channel): &(ProcessId, OutputChannel)| {
+            pipes.output(*id, *channel).and_then(Output::stream) == Some(stream)
+        };
+        !others.any(is_its) && self.orphaned.iter().all(|orphaned| orphaned.log.path() != stream)
     }
 
     /// Offers all logs the rest. Gives lines for the main log.

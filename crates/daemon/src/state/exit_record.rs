@@ -38,6 +38,14 @@ impl TerminationCause {
         self.memory == OomVerdict::Killed
     }
 
+    /// When the OOM killer hit a process of the control group, where it is unknown whether it was this one.
+    pub(crate) fn oom_window(&self) -> Option<TimeWindow> {
+        match self.memory {
+            OomVerdict::Possible(window) => Some(window),
+            OomVerdict::Unrelated | OomVerdict::Killed => None,
+        }
+    }
+
     /// The status or signal, who it came from, and what the kernel did.
     pub(crate) fn describe(&self, clock: &LocalClock) -> String {
         let by = match &self.by {

@@ -1,6 +1,5 @@
 //! Groups come into service and go out of it: their processes, their pool, and the events about that.
 
-use std::path::PathBuf;
 use std::rc::Rc;
 
 use ironlance_config::{self as config, GroupKind};
@@ -8,39 +7,15 @@ use ironlance_core::event::Event;
 use ironlance_core::listener::backpressure::Backpressure;
 use ironlance_core::listener::bus::PoolId;
 use ironlance_core::listener::pool::{Capacity, Pool, Recycling};
-use ironlance_core::log_level::Level;
 use ironlance_core::process::lifecycle::{Lifecycle, Policy, ProcessRole};
 use ironlance_core::{GroupName, Namespec};
+use ironlance_rpc::{Fault, FaultKind};
 
 use super::command::Command;
 use super::ids::{GroupId, ProcessId};
-use super::pending_calls::is_stopped;
-use super::process_table::{ActiveGroup, Process};
+use super::process_table::{ActiveGroup, LogPaths, Process};
 use super::timers::Timer;
 use super::{State, Turn};
-
-/// Why a group was not removed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum RemoveError {
-    Unknown,
-    StillRunning,
-}
-
-/// Where a program's output goes, with AUTO resolved.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct LogPaths {
-    pub(crate) stdout: Option<PathBuf>,
-    pub(crate) stderr: Option<PathBuf>,
-}
-
-/// What all pools have in common.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct PoolSettings {
-    /// The daemon's, for the headers of events.
-    pub(crate) identifier: String,
-    /// Log lines below this level need not be made.
-    pub(crate) log_level: Level,
-}
 
 impl State {
     /// Takes a group into service that is not in service; `log_paths` are those of its programs, in their order.
@@ -48,7 +23,7 @@ impl State {
         &mut self,
         wanted: &Rc<config::Group>,
         log_paths: Vec<LogPaths>,
-        settings: PoolSettings,
+        settings: &config::Settings,
         turn: &mut Turn<'_>,
     ) {
         let id = GroupId(self.table.next_id());
@@ -76,25 +51,24 @@ impl State {
         self.publish(&Event::GroupAdded(Rc::new(wanted.name.clone())), turn);
     }
 
-    fn new_pool(&mut self, id: GroupId, wanted: &config::Group, settings: PoolSettings) -> Option<Pool> {
+    fn new_pool(&mut self, id: GroupId, wanted: &config::Group, settings: &config::Settings) -> Option<Pool> {
         let GroupKind::Listeners { events, buffer_size, result_handler } = &wanted.kind else { return None };
         let capacity = buffer_size.map_or(Capacity::Default, Capacity::Fixed);
         self.bus.subscribe(PoolId(id.0), events);
         let handler = config::result_handler(result_handler);
-        let mut pool = Pool::new(wanted.name.clone(), settings.identifier, capacity, handler);
-        pool.set_log_level(settings.log_level);
+        let mut pool = Pool::new(wanted.name.clone(), settings.identifier.clone(), capacity, handler);
+        pool.set_log_level(settings.loglevel);
         Some(pool)
     }
 
     /// Takes a group out of service, if all of its processes have stopped. The events of a pool are kept for a while.
-    pub(crate) fn remove_group(&mut self, name: &GroupName, turn: &mut Turn<'_>) -> Result<(), RemoveError> {
-        let id = self.table.group_id(name).ok_or(RemoveError::Unknown)?;
-        let group = self.table.group(id).ok_or(RemoveError::Unknown)?;
-        let members = group.members.clone();
-        let process = |member: &ProcessId| self.table.process(*member);
-        if members.iter().filter_map(process).any(|process| !is_stopped(process.lifecycle.state())) {
-            return Err(RemoveError::StillRunning);
+    pub(crate) fn remove_group(&mut self, name: &GroupName, turn: &mut Turn<'_>) -> Result<(), Fault> {
+        let unknown = || FaultKind::BadName.about(name);
+        let id = self.table.group_id(name).ok_or_else(unknown)?;
+        if !self.table.is_group_stopped(id) {
+            return Err(FaultKind::StillRunning.about(name));
         }
+        let members = self.table.group(id).ok_or_else(unknown)?.members.clone();
         self.reset_backpressure(id, turn);
         let pool = self.table.group_mut(id).and_then(|group| group.pool.take());
         self.table.remove_group(id);
@@ -113,7 +87,7 @@ impl State {
     }
 }
 
-fn new_process(group: GroupId, config: &Rc<config::Group>, index: usize, log_paths: LogPaths) -> Process {
+fn new_process(group: GroupId, config: &Rc<config::Group>, index: usize, logs: LogPaths) -> Process {
     let program = &config.programs[index];
     let namespec = Namespec { group: config.name.clone(), process: program.name.clone() };
     let role = match config.kind {
@@ -126,8 +100,7 @@ fn new_process(group: GroupId, config: &Rc<config::Group>, index: usize, log_pat
         lifecycle: Lifecycle::new(namespec, policy),
         group_config: Rc::clone(config),
         index,
-        stdout_log: log_paths.stdout,
-        stderr_log: log_paths.stderr,
+        logs,
         awaits_address: false,
         waits: Vec::new(),
         state_folder: None,

@@ -107,10 +107,17 @@ impl State {
         self.table.group_mut(id).and_then(|group| group.pool.as_mut())
     }
 
-    /// The pool that a process is a listener of.
-    fn pool_of(&mut self, id: ProcessId) -> Option<(GroupId, &mut Pool)> {
+    /// Tells the pool of a listener what the listener did, and does what the pool asks for. Gives the pool's group.
+    fn tell_pool(
+        &mut self,
+        id: ProcessId,
+        turn: &mut Turn<'_>,
+        tell: impl FnOnce(&mut Pool, MemberId, Duration) -> Vec<PoolEffect>,
+    ) -> Option<GroupId> {
         let group = self.table.process(id)?.group;
-        self.pool_mut(group).map(|pool| (group, pool))
+        let effects = tell(self.pool_mut(group)?, MemberId(id.0), turn.now.mono);
+        self.apply_pool_effects(group, effects, turn);
+        Some(group)
     }
 
     /// Turns what a pool asks for into commands and inputs, and sets the pool's timer.
@@ -155,44 +162,39 @@ impl State {
 
     /// A listener was started.
     pub(crate) fn join_pool(&mut self, id: ProcessId, name: ProcessName, turn: &mut Turn<'_>) {
-        let Some((group, pool)) = self.pool_of(id) else { return };
-        let effects = pool.add_member(MemberId(id.0), name, turn.now.mono);
-        self.reset_backpressure(group, turn);
-        self.apply_pool_effects(group, effects, turn);
+        let group = self.tell_pool(id, turn, |pool, member, now| pool.add_member(member, name, now));
+        group.into_iter().for_each(|group| self.reset_backpressure(group, turn));
     }
 
     /// A listener has exited: it gives back the event that it had not dealt with.
     pub(crate) fn leave_pool(&mut self, id: ProcessId, turn: &mut Turn<'_>) {
-        let Some((group, pool)) = self.pool_of(id) else { return };
-        let effects = pool.member_exited(MemberId(id.0), turn.now.mono);
-        self.reset_backpressure(group, turn);
-        self.apply_pool_effects(group, effects, turn);
+        let group = self.tell_pool(id, turn, Pool::member_exited);
+        group.into_iter().for_each(|group| self.reset_backpressure(group, turn));
     }
 
     /// A listener has written to its standard output.
     pub(crate) fn on_listener_output(&mut self, id: ProcessId, data: &[u8], turn: &mut Turn<'_>) {
-        let Some((group, pool)) = self.pool_of(id) else { return };
-        let answered = pool.answered();
-        let effects = pool.on_stdout(MemberId(id.0), data, turn.now.mono);
-        let is_answered = pool.answered() > answered;
-        self.apply_pool_effects(group, effects, turn);
-        if is_answered {
-            self.on_pool_progress(group, turn);
-        }
+        let mut is_answered = false;
+        let group = self.tell_pool(id, turn, |pool, member, now| {
+            let answered = pool.answered();
+            let effects = pool.on_stdout(member, data, now);
+            is_answered = pool.answered() > answered;
+            effects
+        });
+        group.filter(|_| is_answered).into_iter().for_each(|group| self.on_pool_progress(group, turn));
     }
 
     /// A listener has closed its standard input: what it was to read goes to another.
     pub(crate) fn on_stdin_closed(&mut self, id: ProcessId, turn: &mut Turn<'_>) {
-        let Some((group, pool)) = self.pool_of(id) else { return };
-        let effects = pool.on_stdin_closed(MemberId(id.0), turn.now.mono);
-        self.apply_pool_effects(group, effects, turn);
+        self.tell_pool(id, turn, Pool::on_stdin_closed);
     }
 
     /// A listener has closed its standard output: it can answer no more.
     pub(crate) fn on_listener_stdout_closed(&mut self, id: ProcessId, turn: &mut Turn<'_>) {
-        let Some((group, pool)) = self.pool_of(id) else { return };
-        pool.on_stdout_closed(MemberId(id.0), turn.now.mono);
-        self.reschedule_pool(group, turn);
+        self.tell_pool(id, turn, |pool, member, now| {
+            pool.on_stdout_closed(member, now);
+            Vec::new()
+        });
     }
 
     /// A listener that is being stopped gets no more events. If a process of its own pool asked for the stop, its work on
@@ -207,7 +209,8 @@ impl State {
                 process.stopped_by_own_pool =
                     requester.is_some_and(|requester| requester.group == process.group_config.name);
                 let by = if process.stopped_by_own_pool { StoppedBy::OwnPool } else { StoppedBy::Other };
-                if let Some((_, pool)) = self.pool_of(id) {
+                let group = process.group;
+                if let Some(pool) = self.pool_mut(group) {
                     pool.stop_requested(MemberId(id.0), by);
                 }
             }

@@ -10,17 +10,17 @@
 pub(crate) mod command;
 pub(crate) mod event_log;
 pub(crate) mod exit_record;
-pub(crate) mod flow_control;
 pub(crate) mod groups;
 pub(crate) mod ids;
 pub(crate) mod listeners;
+pub(crate) mod paused_output;
 pub(crate) mod pending_calls;
 pub(crate) mod process_table;
 pub(crate) mod retired_pools;
 pub(crate) mod shutdown;
+pub(crate) mod start_stop;
 pub(crate) mod state_folder;
 pub(crate) mod step;
-pub(crate) mod stops;
 pub(crate) mod timers;
 
 use std::collections::VecDeque;
@@ -28,7 +28,6 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use ironlance_core::event::Event;
-use ironlance_core::event::kind::EventKind;
 use ironlance_core::listener::bus::Bus;
 use ironlance_core::log_level::Level;
 use ironlance_core::process::lifecycle::{DaemonState, Now};
@@ -37,9 +36,9 @@ use ironlance_core::time::tick::TickSchedule;
 use crate::requester::Requester;
 use command::Command;
 use event_log::EventLog;
-use flow_control::PausedOutput;
 use ids::ProcessId;
 use listeners::RecycleRequest;
+use paused_output::PausedOutput;
 use pending_calls::{OrderedStop, PendingBatches};
 use process_table::ProcessTable;
 use retired_pools::RetiredPool;
@@ -125,18 +124,11 @@ impl State {
     /// When a tick is due that a pool wants, by the monotonic clock. The wall clock may be set, so a tick that is far away
     /// is looked for in between.
     pub(crate) fn tick_deadline(&self, now: Now) -> Option<Duration> {
-        let wall = self.ticks.next_deadline(now.wall, |seconds| self.bus.wants(tick_kind(seconds)))?;
+        let is_wanted = |seconds| self.bus.wants(Event::Tick { seconds, when: 0 }.kind());
+        let wall = self.ticks.next_deadline(now.wall, is_wanted)?;
         Some(now.mono + wall.saturating_sub(now.wall).min(CLOCK_CHECK_EVERY))
     }
 }
 
 /// How often the wall clock is looked at for a tick that is far away.
 const CLOCK_CHECK_EVERY: Duration = Duration::from_secs(60);
-
-const fn tick_kind(seconds: u32) -> EventKind {
-    match seconds {
-        5 => EventKind::Tick5,
-        60 => EventKind::Tick60,
-        _ => EventKind::Tick3600,
-    }
-}

@@ -3,12 +3,15 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use ironlance_core::process::lifecycle::Lifecycle;
 use ironlance_core::process::priority_order::StopSequence;
 use ironlance_core::{Namespec, ProcessState};
 use ironlance_rpc::{Fault, FaultKind, Value};
 
+use super::Turn;
+use super::command::Command;
+use super::ids::{CallId, ProcessId};
 use crate::requester::Requester;
-use crate::state::ids::{CallId, ProcessId};
 
 /// A client that waits for a process.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,31 +35,18 @@ pub(crate) enum ReplyTo {
     /// A client that asked about this process alone.
     Client(CallId),
     /// One of several processes that a client asked about.
-    Batch(BatchId, Namespec),
-}
-
-/// What a wait is judged by.
-pub(crate) struct CurrentStatus<'a> {
-    pub(crate) state: ProcessState,
-    pub(crate) spawnerr: Option<&'a str>,
+    Batch(CallId, Namespec),
 }
 
 impl Goal {
-    /// The outcome, if it is known already (rpcinterface.py: the two `onwait`).
-    pub(crate) fn judge(self, status: &CurrentStatus<'_>, called: &str) -> Option<Result<Value, Fault>> {
-        match self {
-            Self::Up => match status.state {
-                _ if status.spawnerr.is_some() => Some(Err(FaultKind::SpawnError.about(called))),
-                ProcessState::Running => Some(Ok(Value::Bool(true))),
-                ProcessState::Starting => None,
-                ProcessState::Stopped
-                | ProcessState::Backoff
-                | ProcessState::Stopping
-                | ProcessState::Exited
-                | ProcessState::Fatal
-                | ProcessState::Unknown => Some(Err(FaultKind::AbnormalTermination.about(called))),
-            },
-            Self::Down => is_stopped(status.state).then_some(Ok(Value::Bool(true))),
+    /// The outcome for a process in this state, if it is known already (rpcinterface.py: the two `onwait`).
+    pub(crate) fn judge(self, life: &Lifecycle, called: &str) -> Option<Result<Value, Fault>> {
+        match (self, life.state()) {
+            (Self::Down, state) => is_stopped(state).then_some(Ok(Value::Bool(true))),
+            (Self::Up, _) if life.spawnerr().is_some() => Some(Err(FaultKind::SpawnError.about(called))),
+            (Self::Up, ProcessState::Running) => Some(Ok(Value::Bool(true))),
+            (Self::Up, ProcessState::Starting) => None,
+            (Self::Up, _) => Some(Err(FaultKind::AbnormalTermination.about(called))),
         }
     }
 }
@@ -79,10 +69,6 @@ pub(crate) fn is_signallable(state: ProcessState) -> bool {
     matches!(state, ProcessState::Running | ProcessState::Starting | ProcessState::Stopping)
 }
 
-/// A request about several processes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct BatchId(u32);
-
 /// A request to stop several processes, of which some have to wait for others to come down.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct OrderedStop {
@@ -92,62 +78,54 @@ pub(crate) struct OrderedStop {
     pub(crate) names: HashMap<ProcessId, Namespec>,
     /// Who asked for it.
     pub(crate) requester: Rc<Requester>,
-    pub(crate) batch: BatchId,
+    pub(crate) call: CallId,
 }
 
 /// Requests about several processes that are not answered yet.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct PendingBatches {
-    open: HashMap<BatchId, Batch>,
-    next: u32,
-}
+pub(crate) struct PendingBatches(HashMap<CallId, Batch>);
 
 #[derive(Clone, Debug, PartialEq)]
 struct Batch {
-    call: CallId,
     results: Vec<Value>,
     /// How many processes have no outcome yet, and one for the request that is still being read.
     missing: usize,
 }
 
-/// A call and its answer.
-pub(crate) type Answered = (CallId, Value);
-
 impl PendingBatches {
     /// Begins a request. It is answered by `close`, or after it by the last `complete`.
-    pub(crate) fn begin(&mut self, call: CallId) -> BatchId {
-        self.next = self.next.wrapping_add(1);
-        let id = BatchId(self.next);
-        self.open.insert(id, Batch { call, results: Vec::new(), missing: 1 });
-        id
+    pub(crate) fn begin(&mut self, call: CallId) {
+        self.0.insert(call, Batch { results: Vec::new(), missing: 1 });
     }
 
     /// One more process will have an outcome later.
-    pub(crate) fn expect_one(&mut self, id: BatchId) {
-        if let Some(batch) = self.open.get_mut(&id) {
-            batch.missing += 1;
-        }
+    pub(crate) fn expect_one(&mut self, call: CallId) {
+        self.0.entry(call).and_modify(|batch| batch.missing += 1);
     }
 
-    /// The outcome for a process that was expected; gives the answer if it was the last.
+    /// The outcome for a process that was expected; the last one answers the call.
     pub(crate) fn complete(
         &mut self,
-        id: BatchId,
+        call: CallId,
         namespec: &Namespec,
         outcome: &Result<Value, Fault>,
-    ) -> Option<Answered> {
-        self.open.get_mut(&id)?.results.push(process_status(namespec, outcome.as_ref().err()));
-        self.close(id)
+        turn: &mut Turn<'_>,
+    ) {
+        if let Some(batch) = self.0.get_mut(&call) {
+            batch.results.push(process_status(namespec, outcome.as_ref().err()));
+        }
+        self.close(call, turn);
     }
 
-    /// All processes have been expected; gives the answer if all have their outcome.
-    pub(crate) fn close(&mut self, id: BatchId) -> Option<Answered> {
-        let batch = self.open.get_mut(&id)?;
+    /// All processes have been expected; answers the call if all have their outcome.
+    pub(crate) fn close(&mut self, call: CallId, turn: &mut Turn<'_>) {
+        let Some(batch) = self.0.get_mut(&call) else { return };
         batch.missing -= 1;
-        if batch.missing > 0 {
-            return None;
+        if batch.missing == 0 {
+            let results = std::mem::take(&mut batch.results);
+            self.0.remove(&call);
+            turn.push(Command::Reply(call, Ok(Value::Array(results))));
         }
-        self.open.remove(&id).map(|batch| (batch.call, Value::Array(batch.results)))
     }
 }
 
@@ -156,10 +134,10 @@ impl PendingBatches {
 pub(crate) fn process_status(namespec: &Namespec, fault: Option<&Fault>) -> Value {
     let (code, description) =
         fault.map_or((FaultKind::Success.code(), "OK"), |fault| (fault.code, fault.string.as_str()));
-    Value::Struct(vec![
-        ("name".into(), Value::Str(namespec.process.0.clone())),
-        ("group".into(), Value::Str(namespec.group.0.clone())),
-        ("status".into(), Value::Int(code)),
-        ("description".into(), Value::Str(description.to_owned())),
+    Value::record([
+        ("name", namespec.process.0.as_str().into()),
+        ("group", namespec.group.0.as_str().into()),
+        ("status", code.into()),
+        ("description", description.into()),
     ])
 }

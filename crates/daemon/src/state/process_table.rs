@@ -1,11 +1,12 @@
 //! Groups and processes, found by name, by number and by pid: [`ProcessTable`], which the owner alone changes.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
 use ironlance_config as config;
+use ironlance_core::event::OutputChannel;
 use ironlance_core::listener::backpressure::Backpressure;
 use ironlance_core::listener::pool::{Pool, Recycling};
 use ironlance_core::process::lifecycle::{DaemonState, Input, Lifecycle};
@@ -14,8 +15,11 @@ use ironlance_core::{GroupName, Namespec, ProcessName, ProcessState};
 use crate::requester::SignalReason;
 use crate::state::exit_record::{ExitRecord, SentSignal};
 use crate::state::ids::{GroupId, ProcessId};
-use crate::state::pending_calls::PendingWait;
+use crate::state::pending_calls::{PendingWait, is_stopped};
 use crate::state::state_folder::ListenerStateFolder;
+
+/// Where the outputs of a process go, by [`OutputChannel`], with AUTO resolved.
+pub(crate) type LogPaths = [Option<PathBuf>; 2];
 
 /// A process, whether it runs or not.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,10 +30,7 @@ pub(crate) struct Process {
     pub(crate) group_config: Rc<config::Group>,
     /// Which of the group's programs it is.
     pub(crate) index: usize,
-    /// Where its standard output goes, with AUTO resolved.
-    pub(crate) stdout_log: Option<PathBuf>,
-    /// Where its standard error goes.
-    pub(crate) stderr_log: Option<PathBuf>,
+    pub(crate) logs: LogPaths,
     /// Its FastCGI socket's host is looked up; it is STARTING, without a pid.
     pub(crate) awaits_address: bool,
     /// Clients that wait for it to be up or down.
@@ -37,7 +38,7 @@ pub(crate) struct Process {
     /// Where it keeps alerts, if it is a listener that has been started.
     pub(crate) state_folder: Option<Box<ListenerStateFolder>>,
     /// How it last ended.
-    pub(crate) last_exit: Option<Box<ExitRecord>>,
+    pub(crate) last_exit: Option<Rc<ExitRecord>>,
     /// Why it last went down: how it ended, or could not be started.
     pub(crate) down_reason: Option<Rc<str>>,
     /// Why it was told to stop, from then until it has.
@@ -57,6 +58,11 @@ pub(crate) struct Process {
 impl Process {
     pub(crate) fn program(&self) -> &config::Program {
         &self.group_config.programs[self.index]
+    }
+
+    /// Where an output goes.
+    pub(crate) fn log(&self, channel: OutputChannel) -> Option<&Path> {
+        self.logs[channel as usize].as_deref()
     }
 
     pub(crate) fn namespec(&self) -> &Namespec {
@@ -161,6 +167,13 @@ impl ProcessTable {
         self.groups.get_mut(&id).map(|group| &mut **group)
     }
 
+    /// Whether no process of a group runs, or is about to.
+    pub(crate) fn is_group_stopped(&self, id: GroupId) -> bool {
+        let members = self.groups.get(&id).map(|group| group.members.as_slice()).unwrap_or_default();
+        let mut processes = members.iter().filter_map(|member| self.process(*member));
+        processes.all(|process| is_stopped(process.lifecycle.state()))
+    }
+
     /// Groups that are pools of listeners.
     pub(crate) fn pool_ids(&self) -> Vec<GroupId> {
         self.pools.clone()
@@ -179,7 +192,7 @@ impl ProcessTable {
         self.groups.iter().map(|(id, group)| (*id, &**group))
     }
 
-    pub(crate) fn processes(&self) -> impl Iterator<Item = (ProcessId, &Process)> {
+    pub(crate) fn processes(&self) -> impl Iterator<Item = (ProcessId, &Process)> + Clone {
         self.processes.iter().map(|(id, process)| (*id, &**process))
     }
 

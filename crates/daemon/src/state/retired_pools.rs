@@ -19,7 +19,7 @@ const KEEP_FOR: Duration = Duration::from_secs(60);
 /// A pool out of service; its events are for the next pool of its name.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct RetiredPool {
-    pool: Pool,
+    pub(crate) pool: Pool,
     /// It stays subscribed under this number until it is given up, so that no event between the old pool and the new one
     /// is missed.
     subscriber: Option<GroupId>,
@@ -144,7 +144,7 @@ impl State {
     pub(crate) fn log_lost_events(&mut self, turn: &mut Turn<'_>) {
         for pool in self.export_pools().pools {
             let waiting = pool.unanswered();
-            let is_expected = waiting.counts().all(|(kind, _)| is_expected_at_exit(kind));
+            let is_expected = waiting.counts().all(|(kind, _)| kind.is_any_of(&EXPECTED_AT_EXIT));
             let level = if is_expected { Level::Info } else { Level::Warn };
             let line =
                 format!("events that nobody has dealt with end with pool {}: {}", pool.name(), waiting);
@@ -159,14 +159,9 @@ pub(crate) fn pool_mut(retired: &mut [RetiredPool], id: GroupId) -> Option<&mut 
 }
 
 /// Events of every end of the daemon, which no listener can take any more.
-const fn is_expected_at_exit(kind: EventKind) -> bool {
-    matches!(
-        kind,
-        EventKind::ProcessStateStopping
-            | EventKind::ProcessStateStopped
-            | EventKind::SupervisorStateChangeStopping
-            | EventKind::Tick5
-            | EventKind::Tick60
-            | EventKind::Tick3600
-    )
-}
+const EXPECTED_AT_EXIT: [EventKind; 4] = [
+    EventKind::ProcessStateStopping,
+    EventKind::ProcessStateStopped,
+    EventKind::SupervisorStateChangeStopping,
+    EventKind::Tick,
+];

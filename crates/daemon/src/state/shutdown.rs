@@ -7,7 +7,7 @@ use ironlance_core::event::Event;
 use ironlance_core::log_level::Level;
 use ironlance_core::process::lifecycle::{DaemonState, Input};
 
-use super::ids::{GroupId, ProcessId};
+use super::ids::GroupId;
 use super::pending_calls::is_stopped;
 use super::timers::Timer;
 use super::{State, Turn};
@@ -58,27 +58,23 @@ impl State {
 
     /// Stops what is next to be stopped. Returns whether every process has stopped.
     pub(crate) fn continue_shutdown(&mut self, turn: &mut Turn<'_>) -> bool {
-        while let Some(group) = self.next_to_stop() {
+        while let Some(group) = self.shutdown.as_ref().and_then(|plan| plan.groups.last().copied()) {
             if !self.may_stop_now(group, turn) {
                 break;
             }
             self.stop_group(group, turn);
-            if !self.unstopped_of(group).is_empty() {
+            if !self.table.is_group_stopped(group) {
                 break;
             }
             if let Some(plan) = &mut self.shutdown {
                 plan.groups.pop();
             }
         }
-        let unstopped = |(id, process): (_, &super::process_table::Process)| {
-            (!is_stopped(process.lifecycle.state())).then_some(id)
-        };
-        let unstopped: Vec<ProcessId> = self.table.processes().filter_map(unstopped).collect();
-        if unstopped.is_empty() {
+        if self.table.processes().all(|(_, process)| is_stopped(process.lifecycle.state())) {
             turn.timers.set(Timer::Shutdown, None);
             return true;
         }
-        self.report_unstopped(&unstopped, turn);
+        self.report_unstopped(turn);
         turn.timers.set(Timer::Shutdown, self.shutdown_deadline(turn.now.mono));
         false
     }
@@ -89,10 +85,6 @@ impl State {
         let until = *plan.log_grace.get_or_insert(turn.now.mono + LOG_GRACE);
         turn.timers.set(Timer::Shutdown, Some(until));
         turn.now.mono < until
-    }
-
-    fn next_to_stop(&self) -> Option<GroupId> {
-        self.shutdown.as_ref()?.groups.last().copied()
     }
 
     /// Listeners get a moment for the events that wait for them: an alert may be among them.
@@ -126,28 +118,19 @@ impl State {
         }
     }
 
-    fn unstopped_of(&self, id: GroupId) -> Vec<ProcessId> {
-        let members = self.table.group(id).map(|group| group.members.as_slice()).unwrap_or_default();
-        let unstopped = |member: &&ProcessId| {
-            self.table.process(**member).is_some_and(|process| !is_stopped(process.lifecycle.state()))
-        };
-        members.iter().filter(unstopped).copied().collect()
-    }
-
-    fn report_unstopped(&mut self, unstopped: &[ProcessId], turn: &mut Turn<'_>) {
+    fn report_unstopped(&mut self, turn: &mut Turn<'_>) {
         let now = turn.now.mono;
         let Some(plan) = &mut self.shutdown else { return };
         if plan.last_report.is_some_and(|at| now < at + REPORT_EVERY) {
             return;
         }
         plan.last_report = Some(now);
-        let processes: Vec<_> = unstopped.iter().filter_map(|id| self.table.process(*id)).collect();
-        let names: Vec<&str> =
-            processes.iter().map(|process| process.namespec().process.0.as_str()).collect();
+        let all = self.table.processes().map(|(_, process)| &process.lifecycle);
+        let unstopped = all.filter(|life| !is_stopped(life.state()));
+        let names: Vec<&str> = unstopped.clone().map(|life| life.namespec().process.0.as_str()).collect();
         turn.log(Level::Info, format!("waiting for {} to die", names.join(", ")));
-        for process in processes {
-            let line = format!("{} state: {}", process.namespec().process, process.lifecycle.state());
-            turn.log(Level::Blather, line);
+        for life in unstopped {
+            turn.log(Level::Blather, format!("{} state: {}", life.namespec().process, life.state()));
         }
     }
 

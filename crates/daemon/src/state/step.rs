@@ -6,7 +6,7 @@ use ironlance_core::process::lifecycle::{Effect, Input};
 
 use super::command::Command;
 use super::ids::ProcessId;
-use super::pending_calls::{Answered, CurrentStatus, ReplyTo};
+use super::pending_calls::ReplyTo;
 use super::timers::Timer;
 use super::{State, Turn};
 use ironlance_rpc::{Fault, Value};
@@ -78,18 +78,13 @@ impl State {
         if process.waits.is_empty() {
             return;
         }
-        let state = process.lifecycle.state();
-        let spawnerr = process.lifecycle.spawnerr().map(str::to_owned);
-        let status = CurrentStatus { state, spawnerr: spawnerr.as_deref() };
-        let (mut done, mut waiting) = (Vec::new(), Vec::new());
         for wait in std::mem::take(&mut process.waits) {
-            match wait.until.judge(&status, &wait.requested_name) {
-                Some(outcome) => done.push((wait.reply_to, outcome)),
-                None => waiting.push(wait),
+            let Some(process) = self.table.process_mut(id) else { return };
+            match wait.until.judge(&process.lifecycle, &wait.requested_name) {
+                Some(outcome) => self.send_reply(wait.reply_to, outcome, turn),
+                None => process.waits.push(wait),
             }
         }
-        process.waits = waiting;
-        done.into_iter().for_each(|(reply_to, outcome)| self.send_reply(reply_to, outcome, turn));
     }
 
     /// The outcome for a client that asked about this process alone or about several.
@@ -101,27 +96,13 @@ impl State {
     ) {
         match reply_to {
             ReplyTo::Client(call) => turn.push(Command::Reply(call, outcome)),
-            ReplyTo::Batch(batch, namespec) => {
-                let answered = self.batches.complete(batch, &namespec, &outcome);
-                answer(answered, turn);
-            }
+            ReplyTo::Batch(call, namespec) => self.batches.complete(call, &namespec, &outcome, turn),
         }
-    }
-}
-
-/// Sends the answer of a batch that is complete.
-pub(crate) fn answer(answered: Option<Answered>, turn: &mut Turn<'_>) {
-    if let Some((call, value)) = answered {
-        turn.push(Command::Reply(call, Ok(value)));
     }
 }
 
 /// States that a process is in because it has ended, or could not be started.
 const fn is_down(state: ProcessState) -> bool {
-    match state {
-        ProcessState::Stopped | ProcessState::Backoff | ProcessState::Exited | ProcessState::Fatal => true,
-        ProcessState::Starting | ProcessState::Running | ProcessState::Stopping | ProcessState::Unknown => {
-            false
-        }
-    }
+    use ProcessState::{Backoff, Exited, Fatal, Stopped};
+    matches!(state, Stopped | Backoff | Exited | Fatal)
 }

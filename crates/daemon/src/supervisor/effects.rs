@@ -1,15 +1,21 @@
 //! The one place that acts: carries out the commands of decisions, and gives what they come to back as inputs.
 
+use std::io;
+
+use ironlance_core::event::OutputChannel;
 use ironlance_core::log_level::Level;
 use ironlance_core::process::lifecycle::{Input, SignalTarget};
 use ironlance_core::signal;
 use rustix::io::Errno;
 
 use super::Supervisor;
-use crate::io::read_pause::{PauseChange, PauseReason};
+use crate::io::pipes::{PauseChange, PauseReason};
 use crate::state::command::Command;
 use crate::state::ids::ProcessId;
 use crate::state::{State, Turn};
+
+/// A pipe that the poller does not take is read no more.
+pub(super) const WATCH_AGAIN: &str = "watch a pipe again";
 
 impl Supervisor {
     /// Lets the state decide, and carries out what it asks for. Returns what the decision gave.
@@ -50,9 +56,10 @@ impl Supervisor {
                     self.decide_only(|state, turn| state.step(id, outcome, turn));
                 }
             }
-            Command::CancelLookup(id) => drop(self.io.lookups.cancel(id)),
+            Command::CancelLookup(id) => self.io.lookups.cancel(id),
             Command::Kill { id, pid, signal, target } => {
-                if let Err(why) = self.kill(id, pid, signal, target) {
+                if let Err(error) = self.send_signal(id, pid, signal, target, "just exited") {
+                    let why = format!("{}: {error}", signal::name(signal));
                     self.decide_only(|state, turn| state.step(id, Input::KillFailed { why }, turn));
                 }
             }
@@ -80,33 +87,28 @@ impl Supervisor {
         }
     }
 
-    fn set_pause(
+    fn set_pause(&mut self, id: ProcessId, channel: OutputChannel, change: PauseChange) {
+        let done = self.io.pipes.set_pause(id, channel, change, PauseReason::SlowListener);
+        self.log_failure(WATCH_AGAIN, done);
+    }
+
+    /// Sends a signal. A process that is gone is no error: the log says that it `exited`.
+    pub(super) fn send_signal(
         &mut self,
         id: ProcessId,
-        channel: ironlance_core::event::OutputChannel,
-        change: PauseChange,
-    ) {
-        let done = self.io.pipes.set_pause(id, channel, change, PauseReason::SlowListener);
-        self.log_unwatched(done);
-    }
-
-    /// A pipe that the poller does not take is read no more, which should not go unnoticed.
-    pub(super) fn log_unwatched(&mut self, watched: std::io::Result<()>) {
-        if let Err(error) = watched {
-            self.io.log.log(Level::Critical, &format!("cannot watch a pipe again: {error}"));
-        }
-    }
-
-    /// Sends a signal that shall end a process. The error is why it could not be sent; a process that is gone is none.
-    fn kill(&mut self, id: ProcessId, pid: u32, number: i32, target: SignalTarget) -> Result<(), String> {
+        pid: u32,
+        number: i32,
+        target: SignalTarget,
+        exited: &str,
+    ) -> io::Result<()> {
         let Err(error) = self.io.children.kill(pid, number, target) else { return Ok(()) };
         if error.raw_os_error() != Some(Errno::SRCH.raw_os_error()) {
-            return Err(format!("{}: {error}", signal::name(number)));
+            return Err(error);
         }
         if let Some(process) = self.state.table.process(id) {
             let name = &process.namespec().process;
             let line = format!(
-                "unable to signal {name} (pid {pid}), it probably just exited on its own: [Errno 3] No such process"
+                "unable to signal {name} (pid {pid}), it probably {exited} on its own: [Errno 3] No such process"
             );
             self.io.log.log(Level::Debug, &line);
         }

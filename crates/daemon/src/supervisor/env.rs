@@ -14,7 +14,7 @@ use crate::child::identity::IdentityCache;
 
 /// The configuration, the environment, and users that were looked up.
 pub(super) struct Env {
-    pub(super) settings: Settings,
+    pub(super) settings: Rc<Settings>,
     /// The groups of the configuration as it was last read; those in service are in the process table.
     pub(super) configured_groups: Vec<Rc<config::Group>>,
     /// Why listeners cannot do their work as they are configured there, by their pools.
@@ -26,7 +26,6 @@ pub(super) struct Env {
     pub(super) host_env: HostEnv,
     /// The daemon's environment, which children inherit.
     pub(super) environment: Vec<(OsString, OsString)>,
-    pub(super) search_path: Option<String>,
     pub(super) server_url: Option<String>,
     /// The soft limit of descriptors that children are given.
     pub(super) nofile_of_children: Option<u64>,
@@ -47,17 +46,5 @@ impl Env {
     /// A user as the owner of state folders; remembered until the configuration is read again, as identities are.
     pub(super) fn owner_of(&mut self, uid: u32) -> Rc<UserIdentity> {
         Rc::clone(self.owners.entry(uid).or_insert_with(|| Rc::new(UserIdentity::from_uid(uid))))
-    }
-
-    /// The configuration was read again.
-    pub(super) fn replace_groups(
-        &mut self,
-        groups: Vec<config::Group>,
-        listener_warnings: Vec<(GroupName, String)>,
-    ) {
-        self.configured_groups = groups.into_iter().map(Rc::new).collect();
-        self.listener_warnings = listener_warnings;
-        self.identities.clear();
-        self.owners.clear();
     }
 }

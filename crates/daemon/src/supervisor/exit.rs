@@ -1,6 +1,5 @@
 //! Children that have exited: reaped here and nowhere else, with their last output, the reason, and their pipes.
 
-use std::path::Path;
 use std::rc::Rc;
 
 use ironlance_core::event::OutputChannel;
@@ -121,10 +120,10 @@ impl Supervisor {
         let Some(process) = self.state.table.process_mut(id) else { return };
         let Some(last) = process.lifecycle.last_exit() else { return };
         let pipes = &self.io.pipes;
-        let tail = |path: Option<&Path>, channel| match (path, pipes.output(id, channel)) {
+        let tail = |channel| match (process.log(channel), pipes.output(id, channel)) {
             (_, None) => String::new(),
-            (Some(path), Some(output)) => log_tail::tail_of_file(path, output.logged()),
-            (None, Some(output)) => output.recent().map(log_tail::last_lines).unwrap_or_default(),
+            (Some(path), Some(output)) => log_tail::tail_of_file(path, output.logged),
+            (None, Some(output)) => output.recent.as_deref().map(log_tail::last_lines).unwrap_or_default(),
         };
         let expected =
             cause.requested() || process.lifecycle.policy().exitcodes.contains(&last.status.code());
@@ -134,16 +133,16 @@ impl Supervisor {
             up: last.up,
             at: last.at,
             expected,
-            stdout_tail: tail(process.stdout_log.as_deref(), OutputChannel::Stdout),
-            stderr_tail: tail(process.stderr_log.as_deref(), OutputChannel::Stderr),
+            stdout_tail: tail(OutputChannel::Stdout),
+            stderr_tail: tail(OutputChannel::Stderr),
         };
-        process.last_exit = Some(Box::new(record));
+        process.last_exit = Some(Rc::new(record));
     }
 
     /// Closes our ends of the child's pipes, and its group's FastCGI socket with its last process.
     pub(super) fn close_pipes(&mut self, id: ProcessId) {
-        let ChildPipes { stdout, stderr, socket, .. } = self.io.pipes.remove(id);
-        for log in [stdout, stderr].into_iter().flatten().filter_map(|output| output.into_orphaned_log()) {
+        let ChildPipes { outputs, socket, .. } = self.io.pipes.remove(id);
+        for log in outputs.into_iter().flatten().filter_map(|output| output.into_orphaned_log()) {
             self.io.slow_logs.add_orphaned(log);
         }
         if socket.is_some() {

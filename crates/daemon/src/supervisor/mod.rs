@@ -44,7 +44,7 @@ use crate::http::{BoundServer, InheritedSocket};
 use crate::inbox::Input;
 use crate::io::children::KernelChildren;
 use crate::io::clock::DaemonClock;
-use crate::io::host_lookup::{HostLookups, LookupResult};
+use crate::io::host_lookup::HostLookups;
 use crate::io::path_watch::PathWatch;
 use crate::io::pipes::Pipes;
 use crate::io::slow_logs::{RETRY_EVERY, SlowLogs};
@@ -100,15 +100,6 @@ pub(crate) struct Startup {
     pub(crate) pidfile: Option<Pidfile>,
 }
 
-/// What comes after the owner's work.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum AfterRun {
-    /// The daemon ends.
-    End,
-    /// The daemon begins anew, with the configuration as it is then.
-    Restart,
-}
-
 /// The owner: what it knows, what it works by, what it works with, and when.
 pub(crate) struct Supervisor {
     state: State,
@@ -135,7 +126,7 @@ impl Supervisor {
         let server_url = startup.config.server_url();
         let config::Config { file, settings, groups, servers, notes, .. } = startup.config;
         let env = Env {
-            settings,
+            settings: Rc::new(settings),
             configured_groups: groups.into_iter().map(Rc::new).collect(),
             listener_warnings: notes.listeners,
             servers,
@@ -143,7 +134,6 @@ impl Supervisor {
             overrides: startup.overrides,
             host_env: startup.host_env,
             environment: std::env::vars_os().collect(),
-            search_path: std::env::var("PATH").ok(),
             server_url,
             nofile_of_children: startup.nofile_of_children,
             identities: IdentityCache::default(),
@@ -206,22 +196,12 @@ impl Supervisor {
         self.decide(|state, turn| state.begin_shutdown(DaemonState::Shutdown, turn));
     }
 
-    /// What the next life begins with.
-    pub(crate) fn take_reload(&mut self) -> Option<Box<Reload>> {
-        self.io.reload.take()
-    }
-
-    /// The events that wait, for the next life.
-    pub(crate) fn export_pools(&mut self) -> InheritedPools {
-        self.state.export_pools()
-    }
-
-    /// Does the daemon's work until it ends or begins anew.
+    /// Does the daemon's work until it ends, or begins anew with what this gives.
     pub(crate) async fn run(
         &mut self,
         inbox: &mut mpsc::Receiver<Input>,
         signals: &mut SignalReceiver,
-    ) -> AfterRun {
+    ) -> Option<Box<Reload>> {
         let mut alarm = pin!(sleep_until(Instant::now()));
         while !self.run_due() {
             let deadline = self.next_deadline();
@@ -234,58 +214,45 @@ impl Supervisor {
             if alarm.deadline() != deadline {
                 alarm.as_mut().reset(deadline);
             }
-            let woken = tokio::select! {
+            tokio::select! {
                 biased;
-                signal = signals.next() => Wakeup::Signal(signal),
-                input = inbox.recv() => Wakeup::Input(input),
-                ready = self.io.pipes.poller.wait() => Wakeup::OutputReady(ready),
-                () = self.io.oom.changed() => Wakeup::OomKills,
-                found = self.io.lookups.next() => Wakeup::LookupDone(found),
-                () = self.io.path_watch.changed() => Wakeup::PathChanged,
-                () = &mut alarm => Wakeup::Deadline,
-                () = ready(()), if more => Wakeup::Deadline,
-            };
-            self.handle_wakeup(woken);
+                signal = signals.next() => match signal {
+                    Ok(signal) => self.on_signal(signal),
+                    Err(error) => self.log_failure("take a signal", Err(error)),
+                },
+                input = inbox.recv() => input.into_iter().for_each(|input| self.receive(input)),
+                ready = self.io.pipes.poller.wait() => {
+                    if ready.is_ok() {
+                        self.io.pipes.poller.mark_ready();
+                    }
+                    self.log_failure("watch the children", ready);
+                }
+                () = self.io.oom.changed() => self.check_oom_kills(),
+                found = self.io.lookups.next() => self.on_lookup_done(&found),
+                () = self.io.path_watch.changed() => self.check_paths_soon(),
+                () = &mut alarm => {}
+                () = ready(()), if more => {}
+            }
             for _ in 0..INPUTS_PER_TURN {
                 let Ok(input) = inbox.try_recv() else { break };
-                self.receive(Some(input));
+                self.receive(input);
             }
         }
         self.finish()
     }
 
-    fn finish(&mut self) -> AfterRun {
+    fn finish(&mut self) -> Option<Box<Reload>> {
         let lines = self.io.slow_logs.flush_all();
         self.log_lines(lines);
         self.io.subscribers.close();
         self.state.event_log.set_subscribed(Vec::new());
         if self.state.daemon_state == DaemonState::Restarting {
-            AfterRun::Restart
-        } else {
-            self.decide(State::log_lost_events);
-            AfterRun::End
+            let mut reload = self.io.reload.take()?;
+            reload.pools = self.state.export_pools();
+            return Some(reload);
         }
-    }
-
-    fn handle_wakeup(&mut self, wakeup: Wakeup) {
-        match wakeup {
-            Wakeup::Signal(Ok(signal)) => {
-                self.on_signal(signal);
-                self.state.requester = None;
-            }
-            Wakeup::Signal(Err(error)) => {
-                self.io.log.log(Level::Critical, &format!("cannot take a signal: {error}"));
-            }
-            Wakeup::Input(input) => self.receive(input),
-            Wakeup::OutputReady(Ok(())) => self.io.pipes.poller.mark_ready(),
-            Wakeup::OutputReady(Err(error)) => {
-                self.io.log.log(Level::Critical, &format!("cannot watch the children: {error}"));
-            }
-            Wakeup::OomKills => self.check_oom_kills(),
-            Wakeup::LookupDone(found) => self.on_lookup_done(&found),
-            Wakeup::PathChanged => self.check_paths_soon(),
-            Wakeup::Deadline => {}
-        }
+        self.decide(State::log_lost_events);
+        None
     }
 
     /// Does what is due. Returns whether the work is over.
@@ -367,31 +334,37 @@ impl Supervisor {
         }
     }
 
-    fn receive(&mut self, input: Option<Input>) {
+    /// Something of the kernel's does not work, which should not go unnoticed.
+    fn log_failure(&mut self, what: &str, done: io::Result<()>) {
+        if let Err(error) = done {
+            self.io.log.log(Level::Critical, &format!("cannot {what}: {error}"));
+        }
+    }
+
+    fn receive(&mut self, input: Input) {
         match input {
-            Some(Input::Call(call)) => {
+            Input::Call(call) => {
                 self.schedule_trim();
                 self.answer(call);
                 self.io.calls.end_current();
                 self.state.requester = None;
             }
-            Some(Input::LocateLog { what, reply }) => {
+            Input::LocateLog { what, reply } => {
                 // A client that has gone misses nothing, here and below.
                 let _ = reply.send(self.log_location(&what));
             }
-            Some(Input::Log { level, line }) => self.io.log.log(level, &line),
-            Some(Input::View(reply)) => {
+            Input::Log { level, line } => self.io.log.log(level, &line),
+            Input::View(reply) => {
                 self.schedule_trim();
                 let _ = reply.send(self.view());
             }
-            Some(Input::StateFolders(reply)) => drop(reply.send(self.state_folders())),
-            Some(Input::Subscribe { kinds, reply }) => {
+            Input::StateFolders(reply) => drop(reply.send(self.state_folders())),
+            Input::Subscribe { kinds, reply } => {
                 self.schedule_trim();
                 self.io.subscribers.drop_closed();
                 let _ = reply.send(self.io.subscribers.add(kinds));
                 self.state.event_log.set_subscribed(self.io.subscribers.kinds());
             }
-            None => {}
         }
     }
 
@@ -415,7 +388,7 @@ impl Supervisor {
             }
             Signal::SIGHUP => {
                 self.io.log.log(Level::Warn, &format!("received {name} indicating restart request"));
-                self.restart();
+                let _ = self.restart();
             }
             Signal::SIGUSR2 => {
                 self.io.log.log(Level::Info, &format!("received {name} indicating log reopen request"));
@@ -424,6 +397,7 @@ impl Supervisor {
             }
             _ => {}
         }
+        self.state.requester = None;
     }
 
     /// Begins a shutdown that was asked for. Children that have exited by themselves are reaped first: they were not
@@ -432,21 +406,6 @@ impl Supervisor {
         self.reap();
         self.decide(|state, turn| state.begin_shutdown(daemon_state, turn));
     }
-}
-
-/// Why the owner has something to do.
-enum Wakeup {
-    Signal(io::Result<Signal>),
-    Input(Option<Input>),
-    OutputReady(io::Result<()>),
-    /// A host's name has been looked up.
-    LookupDone(LookupResult),
-    /// The kernel may have killed a process for want of memory.
-    OomKills,
-    /// One of our files was removed, or changed.
-    PathChanged,
-    /// A timer has expired, or there is more to do.
-    Deadline,
 }
 
 #[cfg(test)]

@@ -6,10 +6,10 @@ use ironlance_core::log_level::Level;
 use ironlance_core::text::python;
 
 use super::Supervisor;
+use super::effects::WATCH_AGAIN;
+use crate::child::pipes::ReadOutcome;
 use crate::io::output::{OutputContext, OutputEffects};
-use crate::io::pipes::{OutputRead, READ_BUFFER};
-use crate::io::read_pause::{PauseChange, PauseReason};
-use crate::io::token::{PipeEnd, parse_token};
+use crate::io::pipes::{CHANNELS, PauseChange, PauseReason, READ_BUFFER, parse_token};
 use crate::state::ids::ProcessId;
 
 /// How many buffers are read from a pipe that is ready alone: one that was made larger, once.
@@ -20,8 +20,6 @@ const BYTES_PER_TURN: usize = 4 * 1024 * 1024;
 const PASSES_PER_TURN: usize = 16;
 /// How much is read from the pipes of a child that has exited (bytes): its own children may go on writing.
 const DRAIN_LIMIT: usize = 8 * 1024 * 1024;
-
-const CHANNELS: [OutputChannel; 2] = [OutputChannel::Stdout, OutputChannel::Stderr];
 
 impl Supervisor {
     /// Reads and writes pipes that are ready, until there are none or others should have their turn.
@@ -46,10 +44,7 @@ impl Supervisor {
                 }
                 Ok(None) if self.io.pipes.poller.is_due(now) => {}
                 Ok(None) => return,
-                Err(error) => {
-                    self.io.log.log(Level::Critical, &format!("cannot poll the children's pipes: {error}"));
-                    return;
-                }
+                Err(error) => return self.log_failure("poll the children's pipes", Err(error)),
             }
         }
     }
@@ -62,16 +57,12 @@ impl Supervisor {
 
     /// Serves one pipe. Returns how many bytes were read.
     fn serve_pipe(&mut self, token: u64) -> usize {
-        let (id, channel) = match parse_token(token) {
-            Some((id, PipeEnd::Stdin)) => {
-                if self.io.pipes.flush_stdin(id).is_err() {
-                    self.decide(|state, turn| state.on_stdin_closed(id, turn));
-                }
-                return 0;
+        let Some((id, output)) = parse_token(token) else { return 0 };
+        let Some(channel) = output else {
+            if self.io.pipes.flush_stdin(id).is_err() {
+                self.decide(|state, turn| state.on_stdin_closed(id, turn));
             }
-            Some((id, PipeEnd::Stdout)) => (id, OutputChannel::Stdout),
-            Some((id, PipeEnd::Stderr)) => (id, OutputChannel::Stderr),
-            None => return 0,
+            return 0;
         };
         let mut total = 0;
         // A pipe that fills the buffer has more.
@@ -84,23 +75,25 @@ impl Supervisor {
             }
         }
         let watched = self.io.pipes.adapt_polling(id, channel, total);
-        self.log_unwatched(watched);
+        self.log_failure(WATCH_AGAIN, watched);
         total
     }
 
     /// Reads one buffer from a child. Returns how many bytes that was.
     fn read_once(&mut self, id: ProcessId, channel: OutputChannel) -> usize {
         match self.io.pipes.read(id, channel) {
-            OutputRead::Bytes(size) => {
+            ReadOutcome::Bytes(size) => {
                 let buffer = std::mem::take(&mut self.io.pipes.buffer);
                 #[cfg(test)]
                 assert!(self.panic_on != Some(&buffer[..size]), "told to panic");
-                self.on_output(id, channel, &buffer[..size]);
+                self.on_output(id, channel, Some(&buffer[..size]));
                 self.io.pipes.buffer = buffer;
+                self.pause_if_congested(id, channel);
+                self.pause_if_log_is_slow(id, channel);
                 size
             }
-            OutputRead::Nothing => 0,
-            OutputRead::Closed => {
+            ReadOutcome::Empty => 0,
+            ReadOutcome::Closed => {
                 if channel == OutputChannel::Stdout {
                     self.decide(|state, turn| state.on_listener_stdout_closed(id, turn));
                 }
@@ -116,57 +109,46 @@ impl Supervisor {
         for (id, channel) in ids.into_iter().flat_map(|id| CHANNELS.map(|channel| (id, channel))) {
             for reason in [PauseReason::SlowListener, PauseReason::SlowLog] {
                 let watched = self.io.pipes.set_pause(id, channel, PauseChange::Resume, reason);
-                self.log_unwatched(watched);
+                self.log_failure(WATCH_AGAIN, watched);
             }
             self.pause_if_log_is_slow(id, channel);
         }
     }
 
-    /// A child has written.
-    fn on_output(&mut self, id: ProcessId, channel: OutputChannel, data: &[u8]) {
+    /// A child has written; `None` is its end.
+    fn on_output(&mut self, id: ProcessId, channel: OutputChannel, data: Option<&[u8]>) {
         let Some(process) = self.state.table.process(id) else { return };
-        let to_pool = channel == OutputChannel::Stdout && process.is_listener();
         let namespec = process.lifecycle.shared_namespec();
+        let answer = data.filter(|_| channel == OutputChannel::Stdout && process.is_listener());
         let in_main_log = self.io.log.enabled(Level::Debug);
-        let effects =
-            self.accept_output(id, channel, in_main_log && !to_pool, &mut |output, context, effects| {
-                output.accept(data, context, effects);
-            });
-        if to_pool {
-            if in_main_log {
-                let name = python::repr(&namespec.process.0);
-                let line = format!("{name} stdout output:\n{}", python::repr_bytes(data));
-                self.io.log.log(Level::Debug, &line);
-            }
-            self.decide(|state, turn| state.on_listener_output(id, data, turn));
-        }
-        self.publish_output_events(id, effects);
-        self.pause_if_congested(id, channel);
-        self.pause_if_log_is_slow(id, channel);
-    }
-
-    fn accept_output(
-        &mut self,
-        id: ProcessId,
-        channel: OutputChannel,
-        in_main_log: bool,
-        accept: &mut dyn FnMut(&mut crate::io::output::Output, &OutputContext<'_>, &mut OutputEffects),
-    ) -> OutputEffects {
-        let mut effects = OutputEffects::default();
-        let Some(process) = self.state.table.process(id) else { return effects };
-        let namespec = process.lifecycle.shared_namespec();
         let context = OutputContext {
             namespec: &namespec,
             pid: process.lifecycle.pid().unwrap_or_default(),
             strip_ansi: self.env.settings.strip_ansi,
-            in_main_log,
+            in_main_log: in_main_log && answer.is_none(),
             events_wanted: self.wants_output(channel),
-            turn: self.io.slow_logs.write_turn(&self.io.pipes, id, channel),
+            may_write: self.io.slow_logs.may_write(&self.io.pipes, id, channel),
         };
+        let mut effects = OutputEffects::default();
         if let Some(output) = self.io.pipes.output_mut(id, channel) {
-            accept(output, &context, &mut effects);
+            output.accept(data, &context, &mut effects);
         }
-        effects
+        if let Some(answer) = answer {
+            if in_main_log {
+                let name = python::repr(&namespec.process.0);
+                let line = format!("{name} stdout output:\n{}", python::repr_bytes(answer));
+                self.io.log.log(Level::Debug, &line);
+            }
+            self.decide(|state, turn| state.on_listener_output(id, answer, turn));
+        }
+        self.log_lines(effects.lines);
+        for event in effects.events {
+            self.decide(|state, turn| {
+                state.record(&event, None, turn);
+                let own = state.own_pool(id);
+                state.dispatch_event(&event, own, turn);
+            });
+        }
     }
 
     /// Whether a listener or a subscriber wants events about output.
@@ -178,28 +160,17 @@ impl Supervisor {
         self.state.bus.wants(kind) || self.state.event_log.is_streamed(kind)
     }
 
-    fn publish_output_events(&mut self, id: ProcessId, effects: OutputEffects) {
-        self.log_lines(effects.lines);
-        for event in effects.events {
-            self.decide(|state, turn| {
-                state.record(&event, None, turn);
-                let own = state.own_pool(id);
-                state.dispatch_event(&event, own, turn);
-            });
-        }
-    }
-
     fn pause_if_congested(&mut self, id: ProcessId, channel: OutputChannel) {
-        let output = self.io.pipes.output(id, channel);
-        if let Some(output) = output.filter(|output| output.makes_events() && output.fd().is_some()) {
-            let kinds = output.event_kinds();
+        let output = self.io.pipes.output(id, channel).filter(|output| output.fd.is_some());
+        let kinds = output.map(|output| output.event_kinds()).unwrap_or_default();
+        if !kinds.is_empty() {
             self.decide(|state, turn| state.pause_if_congested(id, channel, &kinds, turn));
         }
     }
 
     fn pause_if_log_is_slow(&mut self, id: ProcessId, channel: OutputChannel) {
         let paused = self.io.slow_logs.pause_if_slow(&mut self.io.pipes, id, channel);
-        self.log_unwatched(paused);
+        self.log_failure(WATCH_AGAIN, paused);
     }
 
     /// Reads what a child that has exited left in its pipes.
@@ -212,15 +183,7 @@ impl Supervisor {
                     size => total += size,
                 }
             }
-            self.finish_output(id, channel);
+            self.on_output(id, channel, None);
         }
-    }
-
-    fn finish_output(&mut self, id: ProcessId, channel: OutputChannel) {
-        let in_main_log = self.io.log.enabled(Level::Debug);
-        let effects = self.accept_output(id, channel, in_main_log, &mut |output, context, effects| {
-            output.finish(context, effects);
-        });
-        self.publish_output_events(id, effects);
     }
 }

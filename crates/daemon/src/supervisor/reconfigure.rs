@@ -4,13 +4,11 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use ironlance_config::{self as config, LogTarget};
-use ironlance_core::GroupName;
 use ironlance_core::event::OutputChannel;
 use ironlance_core::log_level::Level;
 
 use super::Supervisor;
 use crate::log::auto_logs;
-use crate::state::groups::{LogPaths, PoolSettings, RemoveError};
 
 impl Supervisor {
     /// Takes a group into service; what is started automatically starts soon after. Returns whether it was new.
@@ -18,20 +16,14 @@ impl Supervisor {
         if self.state.table.group_id(&wanted.name).is_some() {
             return false;
         }
-        let log_paths = wanted.programs.iter().map(|program| LogPaths {
-            stdout: self.log_path(program, OutputChannel::Stdout, &program.stdout.logfile),
-            stderr: self.log_path(program, OutputChannel::Stderr, &program.stderr.logfile),
+        let log_paths = wanted.programs.iter().map(|program| {
+            let stdout = self.log_path(program, OutputChannel::Stdout, &program.stdout.logfile);
+            [stdout, self.log_path(program, OutputChannel::Stderr, &program.stderr.logfile)]
         });
-        let log_paths: Vec<LogPaths> = log_paths.collect();
-        let settings = &self.env.settings;
-        let pool = PoolSettings { identifier: settings.identifier.clone(), log_level: settings.loglevel };
-        self.decide(|state, turn| state.add_group(wanted, log_paths, pool, turn));
+        let log_paths = log_paths.collect();
+        let settings = Rc::clone(&self.env.settings);
+        self.decide(|state, turn| state.add_group(wanted, log_paths, &settings, turn));
         true
-    }
-
-    /// Takes a group out of service, if all of its processes have stopped.
-    pub(super) fn remove_group(&mut self, name: &GroupName) -> Result<(), RemoveError> {
-        self.decide(|state, turn| state.remove_group(name, turn))
     }
 
     /// Where a channel is logged to; AUTO gets a name of its own.

@@ -18,7 +18,8 @@ use ironlance_core::log_level::Level;
 use ironlance_core::process::lifecycle::DaemonState;
 
 use super::Supervisor;
-use crate::http::{self, BoundServer, DaemonLog};
+use crate::http::{self, BoundServer};
+use crate::reload::SocketErrors;
 use crate::startup::pidfile::Pidfile;
 use crate::state::timers::Timer;
 
@@ -86,7 +87,9 @@ impl Supervisor {
                 continue;
             };
             let Some(server) = self.env.servers.get(at).cloned() else { continue };
-            let opened = http::open(&[server], &[], &NoLog).map_err(|error| error.to_string());
+            // The original's lines about a server at its start are not repeated.
+            let opened =
+                http::open(&[server], &[], &SocketErrors::default()).map_err(|error| error.to_string());
             let opened = opened.and_then(|mut all| all.pop().ok_or_else(|| "there is no server".to_owned()));
             let kept = |listening: &BoundServer| listening.duplicate().map_err(|error| error.to_string());
             match opened.and_then(|listening| Ok((kept(&listening)?, listening))) {
@@ -131,15 +134,4 @@ impl Supervisor {
 /// Whether there is nothing at the path. A file that another program has put there is left alone.
 fn is_missing(path: &Path) -> bool {
     fs::symlink_metadata(path).is_err_and(|why| why.kind() == io::ErrorKind::NotFound)
-}
-
-/// The original's lines about a server at its start are not repeated.
-struct NoLog;
-
-impl DaemonLog for NoLog {
-    fn enabled(&self, _: Level) -> bool {
-        false
-    }
-
-    fn log(&self, _: Level, _: &str) {}
 }

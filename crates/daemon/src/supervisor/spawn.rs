@@ -9,7 +9,7 @@ use std::rc::Rc;
 use ironlance_config as config;
 use ironlance_core::event::OutputChannel;
 use ironlance_core::log_level::Level;
-use ironlance_core::process::lifecycle::Input;
+use ironlance_core::process::lifecycle::{DaemonState, Input};
 
 use super::Supervisor;
 use crate::child::command::{self, ResolvedCommand};
@@ -17,7 +17,7 @@ use crate::child::fcgi_socket::FastCgiSocket;
 use crate::child::identity::Identity;
 use crate::child::spawn::{self, SpawnOptions, SpawnedChild};
 use crate::io::host_lookup::{Address, LookupResult};
-use crate::io::output::{Output, OutputRole};
+use crate::io::output::Output;
 use crate::io::pipes::ChildPipes;
 use crate::io::stdin::ChildStdin;
 use crate::log::rotating_file::RotatingFile;
@@ -25,11 +25,8 @@ use crate::state::ids::{GroupId, ProcessId};
 use crate::state::process_table::Process;
 use crate::state::state_folder::ListenerStateFolder;
 
-/// The files that a child's output goes to.
-struct OutputLogs {
-    stdout: Option<RotatingFile>,
-    stderr: Option<RotatingFile>,
-}
+/// The files that a child's standard output and standard error go to.
+type OutputLogs = (Option<RotatingFile>, Option<RotatingFile>);
 
 /// The types of events that a pool asked for, as in `events=`: a listener can warn of those that it does not use.
 fn event_names(kind: &config::GroupKind) -> Option<String> {
@@ -42,30 +39,38 @@ impl Supervisor {
     pub(super) fn spawn(&mut self, id: ProcessId) -> Option<Input> {
         let host = self.unresolved_address(id);
         let address = host.as_ref().and_then(|(host, port)| self.io.lookups.address_for(id, host, *port));
-        let awaits_address = host.is_some() && address.is_none();
-        self.state.table.process_mut(id)?.awaits_address = awaits_address;
-        if awaits_address {
+        if host.is_some() && address.is_none() {
+            self.state.table.process_mut(id)?.awaits_address = true;
             return None;
         }
-        Some(match self.try_spawn(id, address) {
-            Ok(pid) => Input::Spawned { pid },
-            Err(why) => {
-                if let Some(process) = self.state.table.process_mut(id) {
-                    process.down_reason = Some(why.as_str().into());
-                }
-                Input::SpawnFailed { why }
-            }
-        })
+        Some(self.spawn_at(id, address))
     }
 
-    /// The name of a host has been looked up: the processes that waited for it start now.
-    pub(super) fn on_lookup_done(&mut self, found: &LookupResult) {
-        for id in self.io.lookups.complete(found) {
-            if let Some(outcome) = self.spawn(id) {
-                self.step(id, outcome);
+    /// Starts a process. Gives what came of it. `address` is that of a TCP socket that is not open yet.
+    fn spawn_at(&mut self, id: ProcessId, address: Option<Address>) -> Input {
+        let spawned = self.try_spawn(id, address);
+        if let Some(process) = self.state.table.process_mut(id) {
+            process.awaits_address = false;
+            if let Err(why) = &spawned {
+                process.down_reason = Some(why.as_str().into());
             }
         }
-        self.io.lookups.finish(found);
+        match spawned {
+            Ok(pid) => Input::Spawned { pid },
+            Err(why) => Input::SpawnFailed { why },
+        }
+    }
+
+    /// The name of a host has been looked up: the processes that waited for it start now. In a shutdown nothing starts:
+    /// they wait until they are stopped.
+    pub(super) fn on_lookup_done(&mut self, found: &LookupResult) {
+        if self.state.daemon_state != DaemonState::Running {
+            return;
+        }
+        for id in self.io.lookups.complete(found) {
+            let outcome = self.spawn_at(id, Some(found.address.clone()));
+            self.step(id, outcome);
+        }
     }
 
     /// The host and port of the socket that has to be opened before the process can start.
@@ -77,15 +82,15 @@ impl Supervisor {
         self.open_socket(group_id).is_none().then(|| (host.clone(), *port))
     }
 
-    /// Starts the process. Gives its pid, or why it could not be started, in the original's words. `address` is that
-    /// of a TCP socket that is not open yet.
+    /// Gives the pid, or why the process could not be started, in the original's words.
     fn try_spawn(&mut self, id: ProcessId, address: Option<Address>) -> Result<u32, String> {
         let process = self.state.table.process(id).ok_or("it has been removed")?;
         let resolved = self.resolve(process).map_err(|error| error.to_string())?;
-        let name = process.namespec().process.clone();
+        let (name, uid) = (process.namespec().process.clone(), process.program().uid);
         let logs = open_logs(process).map_err(|error| spawn::dispatcher_error(&name.0, &error))?;
         let socket = self.fastcgi_socket(id, address)?;
-        let identity = self.identity_of(id);
+        let now = self.io.clock.mono();
+        let identity = uid.map(|uid| self.env.identities.look_up(uid, now));
         self.find_state_folder(id, &resolved);
         let child = self.launch(id, &resolved, socket.as_deref(), identity.as_deref())?;
         let pid = child.pid;
@@ -100,7 +105,7 @@ impl Supervisor {
     pub(super) fn resolve(&self, process: &Process) -> Result<ResolvedCommand, command::CommandError> {
         let program = process.program();
         let own = program.environment.get("PATH").map(String::as_str);
-        let path = command::search_path(own, self.env.search_path.as_deref());
+        let path = command::search_path(own, self.env.inherited("PATH").and_then(OsStr::to_str));
         command::resolve(&program.command, &path)
     }
 
@@ -128,12 +133,6 @@ impl Supervisor {
             nofile: self.env.nofile_of_children,
         };
         self.io.children.spawn(&options).map_err(|error| error.message(&process.namespec().process.0))
-    }
-
-    /// The user that the process runs as.
-    fn identity_of(&mut self, id: ProcessId) -> Option<Rc<Identity>> {
-        let uid = self.state.table.process(id)?.program().uid?;
-        Some(self.env.identities.look_up(uid, self.io.clock.mono()))
     }
 
     /// The daemon's environment, supervisord's own variables, and the program's.
@@ -178,20 +177,15 @@ impl Supervisor {
         let Some(process) = self.state.table.process_mut(id) else { return };
         (process.stop_reason, process.sent_signal) = (None, None);
         let program = process.program();
-        let syslog = |settings: &config::OutputConfig| settings.syslog.then(|| self.io.syslog.clone());
-        let role = if process.is_listener() { OutputRole::Listener } else { OutputRole::Program };
-        let (out, err) = (&program.stdout, &program.stderr);
-        let (stdout, stderr) = (OutputChannel::Stdout, OutputChannel::Stderr);
-        let stdout = Output::new(child.stdout, stdout, out, logs.stdout, syslog(out), role);
-        let stderr = child
-            .stderr
-            .map(|fd| Output::new(fd, stderr, err, logs.stderr, syslog(err), OutputRole::Program));
-        let pipes = ChildPipes {
-            stdin: child.stdin.map(ChildStdin::new),
-            stdout: Some(Box::new(stdout)),
-            stderr: stderr.map(Box::new),
-            socket,
+        let output = |fd, channel, settings: &config::OutputConfig, log, is_answers| {
+            let syslog = settings.syslog.then(|| self.io.syslog.clone());
+            Box::new(Output::new(fd, channel, settings, log, syslog, is_answers))
         };
+        let stdout =
+            output(child.stdout, OutputChannel::Stdout, &program.stdout, logs.0, process.is_listener());
+        let stderr = child.stderr.map(|fd| output(fd, OutputChannel::Stderr, &program.stderr, logs.1, false));
+        let pipes =
+            ChildPipes { stdin: child.stdin.map(ChildStdin::new), outputs: [Some(stdout), stderr], socket };
         let name = process.namespec().process.clone();
         if let Err(error) = self.io.pipes.insert(id, pipes) {
             self.io.log.log(Level::Critical, &format!("cannot watch the output of {name}: {error}"));
@@ -248,8 +242,6 @@ fn open_logs(process: &Process) -> io::Result<OutputLogs> {
     let open = |path: Option<&Path>, settings: &config::OutputConfig| {
         path.map(|path| RotatingFile::open(path, settings.maxbytes, settings.backups)).transpose()
     };
-    Ok(OutputLogs {
-        stdout: open(process.stdout_log.as_deref(), &program.stdout)?,
-        stderr: open(process.stderr_log.as_deref(), &program.stderr)?,
-    })
+    let stdout = open(process.log(OutputChannel::Stdout), &program.stdout)?;
+    Ok((stdout, open(process.log(OutputChannel::Stderr), &program.stderr)?))
 }

@@ -7,13 +7,13 @@ pub mod stream;
 use std::rc::Rc;
 use std::time::Duration;
 
-use ironlance_core::event::counts::EventCounts;
 use ironlance_core::event::record::EventRecord;
-use ironlance_core::listener::problem::{ListenerFacts, ListenerProblem};
 use ironlance_core::listener::protocol::ListenerState;
 use ironlance_core::process::lifecycle::DaemonState;
-use ironlance_core::process::oom::TimeWindow;
 use ironlance_core::{Namespec, ProcessState};
+
+use crate::state::exit_record::ExitRecord;
+use ironlance_rpc::api::ListenerStatus;
 use outboxes::OutboxView;
 use settings::ProgramSettings;
 
@@ -70,34 +70,9 @@ pub struct ProgramView {
     /// Its standard error goes to a file that can be read.
     pub has_stderr: bool,
     /// How it last ended.
-    pub end: Option<EndView>,
+    pub(crate) end: Option<Rc<ExitRecord>>,
     /// How it is configured.
     pub settings: Option<ProgramSettings>,
-}
-
-/// How a process last ended.
-#[derive(Clone, Debug)]
-pub struct EndView {
-    /// The exit reason, such as `exit status 1` or `terminated by SIGKILL`; or the step that failed before it ran.
-    pub words: String,
-    /// Its status is one of its `exitcodes`, or its stop was requested.
-    pub expected: bool,
-    /// Its stop was requested.
-    pub stop_requested: bool,
-    /// Who requested a signal to it, in words.
-    pub by: Option<String>,
-    /// The kernel killed it for want of memory.
-    pub out_of_memory: bool,
-    /// When the kernel killed a process of its control group for want of memory; whether it was this one is unknown.
-    pub oom_window: Option<TimeWindow>,
-    /// When it ended.
-    pub at: Duration,
-    /// How long it had been up.
-    pub up: Duration,
-    /// Its last lines of standard output.
-    pub stdout_tail: String,
-    /// Its last lines of standard error.
-    pub stderr_tail: String,
 }
 
 /// One process of a pool of event listeners.
@@ -107,59 +82,8 @@ pub struct ListenerView {
     pub namespec: Namespec,
     /// Its state; `None` if its process does not run.
     pub state: Option<ListenerState>,
-    /// The serial of the event that it is processing.
-    pub event: Option<u64>,
-    /// The last RESULT.
-    pub last_result: Option<String>,
-    /// How often it was restarted lately for breaking the protocol; the count falls by one per minute without a
-    /// violation.
-    pub recycled: u32,
-    /// How often it wrote output outside the protocol.
-    pub stray_outputs: u64,
-    /// The beginning of the last such output.
-    pub stray_output: String,
-    /// Queued events of its pool.
-    pub pending: usize,
-    /// The capacity of the queue, if `buffer_size` is set.
-    pub capacity: Option<usize>,
-    /// Memory of the queued events (bytes).
-    pub pending_bytes: usize,
-    /// Memory that they may take (bytes).
-    pub capacity_bytes: usize,
-    /// The queue is full, or as good as.
-    pub is_full: bool,
-    /// Events of its pool that were dropped because the queue was full.
-    pub dropped: EventCounts,
-    /// Ticks of its pool that were merged.
-    pub merged: u64,
-    /// Events of its pool that were answered.
-    pub answered: u64,
-    /// Warnings of the configuration as it was last read.
-    pub warnings: Vec<String>,
+    /// All that clients are told of it.
+    pub status: ListenerStatus,
     /// Its outbox, if it has been read.
     pub outbox: Option<Rc<OutboxView>>,
-    /// Events of its pool that all members rejected, after all attempts.
-    pub dead: EventCounts,
-}
-
-impl ListenerView {
-    /// The name of its state, as XML-RPC and pages give it.
-    pub fn state_name(&self) -> &'static str {
-        self.state.map_or("NOT_RUNNING", ListenerState::name)
-    }
-
-    /// All that is wrong with it, apart from its outbox.
-    pub fn problems(&self) -> Vec<ListenerProblem> {
-        let facts = ListenerFacts {
-            state: self.state,
-            pending: self.pending as u64,
-            is_full: self.is_full,
-            dropped: (self.dropped.total(), self.dropped.to_string()),
-            rejected: (self.dead.total(), self.dead.to_string()),
-            recycled: self.recycled.into(),
-            stray_output: (self.stray_outputs > 0).then_some(self.stray_output.as_str()),
-            warnings: &self.warnings,
-        };
-        facts.problems()
-    }
 }

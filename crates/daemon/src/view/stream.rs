@@ -26,13 +26,14 @@ pub(crate) fn stream() -> (Publisher, EventStream) {
 pub(crate) struct Publisher(Rc<RefCell<Shared>>);
 
 /// The reader's end of a stream.
+#[derive(Debug)]
 pub struct EventStream(Rc<RefCell<Shared>>);
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Shared {
     queued: VecDeque<Rc<EventRecord>>,
     bytes: usize,
-    standing: StreamState,
+    state: StreamState,
     reader: Option<Waker>,
 }
 
@@ -57,7 +58,7 @@ impl Shared {
 impl Publisher {
     /// Whether the stream is still read.
     pub(crate) fn is_read(&self) -> bool {
-        Rc::strong_count(&self.0) > 1 && self.0.borrow().standing == StreamState::Open
+        Rc::strong_count(&self.0) > 1 && self.0.borrow().state == StreamState::Open
     }
 
     /// Queues an event for the reader. One that has not kept up loses the queue and the stream.
@@ -68,7 +69,7 @@ impl Publisher {
             || (!shared.queued.is_empty() && shared.bytes + size > MOST_BYTES);
         if full {
             shared.queued = VecDeque::new();
-            shared.standing = StreamState::Lost;
+            shared.state = StreamState::Lost;
         } else {
             shared.bytes += size;
             shared.queued.push_back(Rc::clone(record));
@@ -80,8 +81,8 @@ impl Publisher {
 impl Drop for Publisher {
     fn drop(&mut self) {
         let shared = &mut *self.0.borrow_mut();
-        if shared.standing == StreamState::Open {
-            shared.standing = StreamState::Over;
+        if shared.state == StreamState::Open {
+            shared.state = StreamState::Over;
         }
         shared.wake();
     }
@@ -100,7 +101,7 @@ impl EventStream {
             shared.bytes -= record.event.heap_bytes();
             return Poll::Ready(Some(record));
         }
-        if shared.standing != StreamState::Open {
+        if shared.state != StreamState::Open {
             return Poll::Ready(None);
         }
         // A burst is over: its room is given back.
@@ -111,17 +112,7 @@ impl EventStream {
 
     /// Whether the stream has ended because its reader was too slow.
     pub fn is_lost(&self) -> bool {
-        self.0.borrow().standing == StreamState::Lost
-    }
-}
-
-impl std::fmt::Debug for EventStream {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let shared = self.0.borrow();
-        f.debug_struct("Happenings")
-            .field("waiting", &shared.queued.len())
-            .field("standing", &shared.standing)
-            .finish_non_exhaustive()
+        self.0.borrow().state == StreamState::Lost
     }
 }
 

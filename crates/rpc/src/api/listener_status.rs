@@ -8,7 +8,7 @@ use super::{Record, StructError, member_table};
 use crate::value::Value;
 
 /// An event listener and the queue of its pool.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct ListenerStatus {
     /// The pool, which is its group.
     pub pool: String,

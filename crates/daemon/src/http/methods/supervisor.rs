@@ -4,7 +4,7 @@ use ironlance_core::event::OutputChannel::{self, Stderr, Stdout};
 use ironlance_rpc::Fault;
 
 use super::{MethodParam, MethodSpec, Params, change, query};
-use crate::request::{LogId, LogPart, LogRequest, RpcRequest as Request};
+use crate::request::{LogId, LogPart, LogRequest, ProcessTarget, RpcRequest as Request};
 
 const NAME: MethodParam = MethodParam::required("string", "name", "The process, as NAME or GROUP:NAME.");
 const NAMES: MethodParam =
@@ -106,29 +106,32 @@ pub(super) const METHODS: &[MethodSpec] = &[
     change("shutdown", "boolean", &[])
         .owner("Stops all processes and ends the daemon.", |_| Ok(Request::Shutdown)),
     change("signalAllProcesses", "array", &[SIGNAL]).owner("Sends a signal to all processes.", |call| {
-        Ok(Request::SignalAllProcesses { signal: call.signal()? })
+        Ok(Request::Signal { target: ProcessTarget::All, signal: call.signal()? })
     }),
     change("signalProcess", "boolean", &[NAMES, SIGNAL]).owner("Sends a signal to a process.", |call| {
-        Ok(Request::SignalProcess { name: call.text()?, signal: call.signal()? })
+        Ok(Request::Signal { target: ProcessTarget::Named(call.text()?), signal: call.signal()? })
     }),
     change("signalProcessGroup", "array", &[GROUP, SIGNAL])
         .owner("Sends a signal to all processes of a group.", |call| {
-            Ok(Request::SignalProcessGroup { name: call.group()?, signal: call.signal()? })
+            Ok(Request::Signal { target: ProcessTarget::Group(call.group()?), signal: call.signal()? })
         }),
-    change("startAllProcesses", "array", &[WAIT])
-        .owner("Starts all processes.", |call| Ok(Request::StartAllProcesses { wait: call.wait() })),
+    change("startAllProcesses", "array", &[WAIT]).owner("Starts all processes.", |call| {
+        Ok(Request::Start { target: ProcessTarget::All, wait: call.wait() })
+    }),
     change("startProcess", "boolean", &[NAMES, WAIT]).owner("Starts a process.", |call| {
-        Ok(Request::StartProcess { name: call.text()?, wait: call.wait() })
+        Ok(Request::Start { target: ProcessTarget::Named(call.text()?), wait: call.wait() })
     }),
     change("startProcessGroup", "array", &[GROUP, WAIT]).owner("Starts all processes of a group.", |call| {
-        Ok(Request::StartProcessGroup { name: call.group()?, wait: call.wait() })
+        Ok(Request::Start { target: ProcessTarget::Group(call.group()?), wait: call.wait() })
     }),
-    change("stopAllProcesses", "array", &[WAIT])
-        .owner("Stops all processes.", |call| Ok(Request::StopAllProcesses { wait: call.wait() })),
-    change("stopProcess", "boolean", &[NAMES, WAIT])
-        .owner("Stops a process.", |call| Ok(Request::StopProcess { name: call.text()?, wait: call.wait() })),
+    change("stopAllProcesses", "array", &[WAIT]).owner("Stops all processes.", |call| {
+        Ok(Request::Stop { target: ProcessTarget::All, wait: call.wait() })
+    }),
+    change("stopProcess", "boolean", &[NAMES, WAIT]).owner("Stops a process.", |call| {
+        Ok(Request::Stop { target: ProcessTarget::Named(call.text()?), wait: call.wait() })
+    }),
     change("stopProcessGroup", "array", &[GROUP, WAIT]).owner("Stops all processes of a group.", |call| {
-        Ok(Request::StopProcessGroup { name: call.group()?, wait: call.wait() })
+        Ok(Request::Stop { target: ProcessTarget::Group(call.group()?), wait: call.wait() })
     }),
     query("tailProcessLog", "array", &[NAME, OFFSET, LENGTH]).log(
         "The newest of what a process wrote to its standard output, with the offset behind it, and whether \

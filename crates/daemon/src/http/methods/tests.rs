@@ -3,7 +3,7 @@
 use ironlance_core::event::OutputChannel;
 
 use super::*;
-use crate::request::{LogId, LogPart, ReplyTiming};
+use crate::request::{LogId, LogPart, ProcessTarget, ReplyTiming};
 
 fn stock() -> Interfaces {
     Interfaces::new(vec!["supervisor".to_owned()])
@@ -181,7 +181,7 @@ fn aliases_are_the_same_request() {
 fn parameters_arrive_typed() {
     assert_eq!(
         asked("supervisor.stopProcess", vec!["web".into(), Value::Bool(false)]),
-        RpcRequest::StopProcess { name: "web".into(), wait: ReplyTiming::AtOnce }
+        RpcRequest::Stop { target: ProcessTarget::Named("web".into()), wait: ReplyTiming::AtOnce }
     );
     assert_eq!(
         asked("supervisor.sendRemoteCommEvent", vec![Value::Int(1), Value::Nil]),

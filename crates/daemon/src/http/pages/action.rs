@@ -26,7 +26,7 @@ use crate::http::DaemonLog;
 use crate::http::access::Access;
 use crate::http::owner::OwnerClient;
 use crate::http::reply::Reply;
-use crate::request::{ReplyTiming, RpcRequest};
+use crate::request::{ProcessTarget, ReplyTiming, RpcRequest};
 use crate::requester::Requester;
 
 /// How many restarts may be in progress: each waits for its process to stop.
@@ -37,50 +37,31 @@ const MAX_NAMES: usize = 5;
 /// At most this many characters of a name from the form are shown in a message, which is part of a URL.
 const MAX_NAME_CHARS: usize = 200;
 
-/// What an action is applied to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Target {
-    Process(String),
-    Group(String),
-    All,
+/// What an action is applied to. `None` if the form names no target: "all" must be explicit.
+fn target_of(fields: &Fields<'_>) -> Option<ProcessTarget> {
+    let text = |name| fields.get_nonempty(name).map(str::to_owned);
+    match (text("process"), text("group"), fields.get("all")) {
+        (Some(process), _, _) => Some(ProcessTarget::Named(process)),
+        (None, Some(group), _) => Some(ProcessTarget::Group(group)),
+        (None, None, Some("1")) => Some(ProcessTarget::All),
+        (None, None, _) => None,
+    }
 }
 
-impl Target {
-    /// `None` if the form names no target: "all" must be explicit.
-    fn of(fields: &Fields<'_>) -> Option<Self> {
-        let text = |name| fields.get_nonempty(name).map(str::to_owned);
-        match (text("process"), text("group"), fields.get("all")) {
-            (Some(process), _, _) => Some(Self::Process(process)),
-            (None, Some(group), _) => Some(Self::Group(group)),
-            (None, None, Some("1")) => Some(Self::All),
-            (None, None, _) => None,
-        }
+/// The name of a target as the page shows it.
+fn shown_target(target: &ProcessTarget) -> &str {
+    match target {
+        ProcessTarget::Named(name) | ProcessTarget::Group(name) => display_name(name),
+        ProcessTarget::All => "",
     }
+}
 
-    /// The name as the page shows it.
-    fn display_name(&self) -> &str {
-        match self {
-            Self::Process(name) | Self::Group(name) => display_name(name),
-            Self::All => "",
-        }
-    }
+fn start(target: &ProcessTarget) -> RpcRequest {
+    RpcRequest::Start { target: target.clone(), wait: ReplyTiming::AtOnce }
+}
 
-    fn start(&self) -> RpcRequest {
-        let wait = ReplyTiming::AtOnce;
-        match self.clone() {
-            Self::Process(name) => RpcRequest::StartProcess { name, wait },
-            Self::Group(name) => RpcRequest::StartProcessGroup { name, wait },
-            Self::All => RpcRequest::StartAllProcesses { wait },
-        }
-    }
-
-    fn stop(&self, wait: ReplyTiming) -> RpcRequest {
-        match self.clone() {
-            Self::Process(name) => RpcRequest::StopProcess { name, wait },
-            Self::Group(name) => RpcRequest::StopProcessGroup { name, wait },
-            Self::All => RpcRequest::StopAllProcesses { wait },
-        }
-    }
+fn stop(target: &ProcessTarget, wait: ReplyTiming) -> RpcRequest {
+    RpcRequest::Stop { target: target.clone(), wait }
 }
 
 /// `web` for `web:web`, `shop:web` as it is.
@@ -144,7 +125,7 @@ impl ActionHandler {
         let Some(action) = fields.get("do").and_then(FormAction::from_name) else {
             return Reply::plain(StatusCode::BAD_REQUEST, messages.not_understood);
         };
-        let Some(target) = Target::of(&fields) else {
+        let Some(target) = target_of(&fields) else {
             return Reply::plain(StatusCode::BAD_REQUEST, messages.not_understood);
         };
         let by_script = headers.get(ACCEPT).is_some_and(|kind| kind.as_bytes().starts_with(b"text/plain"));
@@ -167,7 +148,7 @@ impl ActionHandler {
         let message = message.fields();
         let more = choice.query_suffix();
         match (&target, fields.get("page")) {
-            (Target::Process(name), Some("program")) => {
+            (ProcessTarget::Named(name), Some("program")) => {
                 let name = encode(name);
                 Reply::back(&format!("program.html?processname={name}&{message}{more}"))
             }
@@ -176,11 +157,11 @@ impl ActionHandler {
     }
 
     /// The scope to confirm if the action affects many processes.
-    async fn question<'a>(&self, action: FormAction, target: &'a Target) -> Option<ActionScope<'a>> {
+    async fn question<'a>(&self, action: FormAction, target: &'a ProcessTarget) -> Option<ActionScope<'a>> {
         let group = match target {
-            Target::Group(group) => Some(&**group),
-            Target::All => None,
-            Target::Process(_) => return None,
+            ProcessTarget::Group(group) => Some(&**group),
+            ProcessTarget::All => None,
+            ProcessTarget::Named(_) => return None,
         };
         if action == FormAction::Start {
             return None;
@@ -193,12 +174,12 @@ impl ActionHandler {
         &self,
         requester: &Requester,
         action: FormAction,
-        target: &Target,
+        target: &ProcessTarget,
         messages: &'static Messages,
     ) -> FlashMessage {
         let outcome = match action {
-            FormAction::Start => self.owner.call(requester, target.start()).await,
-            FormAction::Stop => self.owner.call(requester, target.stop(ReplyTiming::AtOnce)).await,
+            FormAction::Start => self.owner.call(requester, start(target)).await,
+            FormAction::Stop => self.owner.call(requester, stop(target, ReplyTiming::AtOnce)).await,
             FormAction::Clear => self.clear(requester, target).await,
             FormAction::Restart => match self.restart(requester, target).await {
                 Ok(true) => Ok(Value::Bool(true)),
@@ -209,17 +190,17 @@ impl ActionHandler {
         match outcome {
             Ok(Value::Array(statuses)) => message_for_many(action, &statuses, messages),
             Ok(_) => FlashMessage::good(message_for_one(action, target, messages)),
-            Err(fault) => FlashMessage::warning(fault_text(&fault, target.display_name(), messages)),
+            Err(fault) => FlashMessage::warning(fault_text(&fault, shown_target(target), messages)),
         }
     }
 
-    async fn clear(&self, requester: &Requester, target: &Target) -> Result<Value, Fault> {
+    async fn clear(&self, requester: &Requester, target: &ProcessTarget) -> Result<Value, Fault> {
         let group = match target {
-            Target::All => return self.owner.call(requester, RpcRequest::ClearAllProcessLogs).await,
-            Target::Process(name) => {
+            ProcessTarget::All => return self.owner.call(requester, RpcRequest::ClearAllProcessLogs).await,
+            ProcessTarget::Named(name) => {
                 return self.owner.call(requester, RpcRequest::ClearProcessLogs { name: name.clone() }).await;
             }
-            Target::Group(group) => group,
+            ProcessTarget::Group(group) => group,
         };
         let view = self.owner.view().await.ok_or_else(|| FaultKind::ShutdownState.bare())?;
         let members = view.programs.iter().filter(|program| program.namespec.group.0 == *group);
@@ -238,20 +219,20 @@ impl ActionHandler {
 
     /// Stops the target and starts it again when it has stopped. That may take long, so it runs in a task. False if too
     /// many restarts are in progress.
-    async fn restart(&self, requester: &Requester, target: &Target) -> Result<bool, Fault> {
+    async fn restart(&self, requester: &Requester, target: &ProcessTarget) -> Result<bool, Fault> {
         self.check_exists(requester, target).await?;
         let Ok(permit) = Arc::clone(&self.restarts).try_acquire_owned() else { return Ok(false) };
         let (owner, daemon_log, target) = (self.owner.clone(), Rc::clone(&self.daemon_log), target.clone());
         let requester = requester.clone();
         spawn_local(async move {
             let _permit = permit;
-            let mut outcome = owner.call(&requester, target.stop(ReplyTiming::WhenDone)).await;
+            let mut outcome = owner.call(&requester, stop(&target, ReplyTiming::WhenDone)).await;
             if outcome.as_ref().map_or_else(|fault| fault.code == FaultKind::NotRunning.code(), |_| true) {
-                outcome = owner.call(&requester, target.start()).await;
+                outcome = owner.call(&requester, start(&target)).await;
             }
             if let Err(fault) = outcome {
                 let line =
-                    format!("cannot restart {:?} for a visitor of the page: {fault}", target.display_name());
+                    format!("cannot restart {:?} for a visitor of the page: {fault}", shown_target(&target));
                 daemon_log.log(Level::Warn, &line);
             }
         });
@@ -259,23 +240,23 @@ impl ActionHandler {
     }
 
     /// Checks that the target exists.
-    async fn check_exists(&self, requester: &Requester, target: &Target) -> Result<(), Fault> {
+    async fn check_exists(&self, requester: &Requester, target: &ProcessTarget) -> Result<(), Fault> {
         match target {
-            Target::Process(name) => {
+            ProcessTarget::Named(name) => {
                 self.owner.call(requester, RpcRequest::GetProcessInfo { name: name.clone() }).await.map(drop)
             }
-            Target::Group(group) => {
+            ProcessTarget::Group(group) => {
                 let view = self.owner.view().await.ok_or_else(|| FaultKind::ShutdownState.bare())?;
                 let known = view.programs.iter().any(|program| program.namespec.group.0 == *group);
                 if known { Ok(()) } else { Err(FaultKind::BadName.about(group)) }
             }
-            Target::All => Ok(()),
+            ProcessTarget::All => Ok(()),
         }
     }
 }
 
 /// The message about an action on one target.
-fn message_for_one(action: FormAction, target: &Target, messages: &Messages) -> String {
+fn message_for_one(action: FormAction, target: &ProcessTarget, messages: &Messages) -> String {
     let about = match action {
         FormAction::Start => messages.starting,
         FormAction::Stop => messages.stopping,
@@ -283,8 +264,8 @@ fn message_for_one(action: FormAction, target: &Target, messages: &Messages) -> 
         FormAction::Clear => messages.cleared,
     };
     match target {
-        Target::All => messages.restarting_many.to_owned(),
-        Target::Process(_) | Target::Group(_) => about(target.display_name()),
+        ProcessTarget::All => messages.restarting_many.to_owned(),
+        ProcessTarget::Named(_) | ProcessTarget::Group(_) => about(shown_target(target)),
     }
 }
 

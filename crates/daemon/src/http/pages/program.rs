@@ -11,7 +11,8 @@ use super::log_page::printable;
 use super::row::{ProgramRow, RowPlace, oom_text};
 use super::sections::{EventsSection, ListenersSection};
 use super::settings::SettingsSection;
-use crate::view::{DaemonView, EndView, ProgramView};
+use crate::state::exit_record::ExitRecord;
+use crate::view::{DaemonView, ProgramView};
 
 #[derive(Template)]
 #[template(path = "program.html")]
@@ -61,7 +62,7 @@ impl<'a> ProgramPage<'a> {
 pub(super) struct ExitSection<'a> {
     context: &'a PageContext<'a>,
     title: &'static str,
-    end: Option<&'a EndView>,
+    end: Option<&'a ExitRecord>,
     /// Why it could not be started.
     description: Option<String>,
     words: String,
@@ -75,8 +76,8 @@ pub(super) struct ExitSection<'a> {
 
 impl<'a> ExitSection<'a> {
     pub(super) fn new(context: &'a PageContext<'a>, program: &'a ProgramView) -> Self {
-        let end = program.end.as_ref();
-        let of = |make: &dyn Fn(&EndView) -> String| end.map(make).unwrap_or_default();
+        let end = program.end.as_deref();
+        let of = |make: &dyn Fn(&ExitRecord) -> String| end.map(make).unwrap_or_default();
         let never = end.is_none() && matches!(program.state, ProcessState::Fatal | ProcessState::Backoff);
         let failed = program.pid.is_none() && !program.description.is_empty();
         Self {
@@ -84,9 +85,9 @@ impl<'a> ExitSection<'a> {
             title: if never { context.messages.start_failure_title } else { context.messages.exit_title },
             end,
             description: failed.then(|| (context.messages.exit_reason)(&program.description)),
-            words: of(&|end| (context.messages.exit_reason)(&end.words)),
+            words: of(&|end| (context.messages.exit_reason)(&end.cause.status_text())),
             at: of(&|end| format::moment(context.clock, end.at, context.now)),
-            oom_window: end.and_then(|end| end.oom_window).map(|window| oom_text(context, window)),
+            oom_window: end.and_then(|end| end.cause.oom_window()).map(|window| oom_text(context, window)),
             up: of(&|end| format::span(end.up, context.messages.units)),
             stdout: of(&|end| printable(&end.stdout_tail)),
             stderr: of(&|end| printable(&end.stderr_tail)),

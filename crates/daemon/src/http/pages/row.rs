@@ -113,29 +113,29 @@ fn why(context: &PageContext<'_>, program: &ProgramView) -> Option<Why> {
     let Some(end) = &program.end else {
         return failed.then(|| Why { words: (messages.exit_reason)(&program.description), bad: true });
     };
+    let (requested, reason) = (end.cause.requested(), (messages.exit_reason)(&end.cause.status_text()));
     // A requested stop is not worth showing while the program runs again; an unrequested exit is.
-    if end.stop_requested && !end.out_of_memory && program.state != ProcessState::Stopped {
+    if requested && !end.cause.out_of_memory() && program.state != ProcessState::Stopped {
         return None;
     }
     let mut parts = Vec::with_capacity(4);
     if failed && !program.description.is_empty() && !program.description.starts_with(TOO_QUICK_EXIT) {
         parts.push((messages.exit_reason)(&program.description));
     }
-    let is_said = failed && end.words == program.description;
-    match (end.stop_requested, &end.by) {
-        (true, Some(by)) => parts.push((messages.stopped_by)(by)),
-        (true, None) => parts.push(messages.stopped_on_request.to_owned()),
-        (false, _) if is_said => {}
-        (false, Some(by)) => parts.push((messages.signal_by)(&(messages.exit_reason)(&end.words), by)),
-        (false, None) => parts.push((messages.exit_reason)(&end.words)),
+    let is_said = failed && end.cause.status_text() == program.description;
+    match &end.cause.by {
+        Some(by) if requested => parts.push((messages.stopped_by)(&by.to_string())),
+        _ if is_said => {}
+        Some(by) => parts.push((messages.signal_by)(&reason, &by.to_string())),
+        None => parts.push(reason),
     }
-    if end.out_of_memory {
+    if end.cause.out_of_memory() {
         parts.push(messages.out_of_memory.to_owned());
     }
-    if let Some(window) = end.oom_window {
+    if let Some(window) = end.cause.oom_window() {
         parts.push(oom_text(context, window));
     }
-    if !end.stop_requested {
+    if !requested {
         parts.push((messages.after_uptime)(&format::span(end.up, messages.units)));
     }
     parts.push(format::moment(context.clock, end.at, context.now));
@@ -175,7 +175,9 @@ pub(super) fn fingerprint(program: &ProgramView) -> u64 {
         description.hash(&mut hasher);
     }
     if let Some(end) = end {
-        (end.at, end.up, &end.words, end.expected, end.stop_requested, end.out_of_memory).hash(&mut hasher);
+        let cause = &end.cause;
+        (end.at, end.up, cause.status_text(), end.expected).hash(&mut hasher);
+        (cause.requested(), cause.out_of_memory()).hash(&mut hasher);
     }
     hasher.finish()
 }

@@ -72,7 +72,8 @@ impl<'a> SummarySection<'a> {
 /// How many listeners need attention.
 pub(super) fn unwell_count(view: &DaemonView) -> usize {
     let is_bad = |listener: &&ListenerView| {
-        listener.problems().iter().any(ListenerProblem::needs_attention) || has_bad_outbox(listener, view.now)
+        listener.status.problems().iter().any(ListenerProblem::needs_attention)
+            || has_bad_outbox(listener, view.now)
     };
     view.listeners.iter().filter(is_bad).count()
 }
@@ -170,7 +171,7 @@ impl<'a> ListenersSection<'a> {
         now: Duration,
     ) -> Self {
         let rows = listeners.into_iter().map(|listener| {
-            let problems = listener.problems();
+            let problems = listener.status.problems();
             let mut words: Vec<String> =
                 problems.iter().map(|problem| (context.messages.listener_problem)(problem)).collect();
             words.extend(listener.outbox.iter().flat_map(|outbox| alert_texts(context, outbox)));

@@ -44,19 +44,8 @@ impl Fingerprints {
         let states: Vec<_> =
             view.programs.iter().map(|program| (program.state, has_failed(program))).collect();
         let listeners = view.listeners.iter().map(|one| {
-            (
-                one.state,
-                one.event,
-                &one.last_result,
-                one.recycled,
-                one.pending,
-                one.capacity,
-                one.is_full,
-                (one.dropped.total(), one.dead.total(), one.stray_outputs),
-                one.merged,
-                one.answered,
-                one.outbox.as_ref().map(|outbox| (&outbox.alerts, &outbox.folder.trouble)),
-            )
+            let alerts = one.outbox.as_ref().map(|outbox| (&outbox.alerts, &outbox.folder.trouble));
+            (&one.status, alerts)
         });
         Self {
             layout: print(|hasher| {

@@ -112,7 +112,7 @@ async fn fake_owner(mut inbox: mpsc::Receiver<Input>, log: PathBuf) {
         let answer = match call.request {
             RpcRequest::GetIdentification => Ok("the daemon é".into()),
             RpcRequest::GetProcessInfo { name } => Err(FaultKind::BadName.about(name)),
-            RpcRequest::StartProcess { .. } => {
+            RpcRequest::Start { .. } => {
                 spawn_local(async move {
                     sleep(Duration::from_millis(20)).await;
                     let _ = call.reply.send(Ok(true.into()));

@@ -1,16 +1,17 @@
 //! Methods about the configuration: its values, reading it again, adding and removing groups, restart.
 
 use std::path::Path;
+use std::rc::Rc;
 
 use ironlance_config::{self as config, LogTarget};
 use ironlance_core::GroupName;
+use ironlance_core::event::OutputChannel;
 use ironlance_core::log_level::Level;
 use ironlance_core::process::lifecycle::DaemonState;
-use ironlance_rpc::{Fault, FaultKind, Value};
+use ironlance_rpc::{FaultKind, Value};
 
 use super::RpcResult;
 use crate::reload::Reload;
-use crate::state::groups::RemoveError;
 use crate::supervisor::Supervisor;
 
 impl Supervisor {
@@ -26,7 +27,10 @@ impl Supervisor {
         let names = |groups: Vec<GroupName>| {
             Value::Array(groups.into_iter().map(|name| Value::Str(name.0)).collect())
         };
-        self.env.replace_groups(read.groups, read.notes.listeners);
+        self.env.configured_groups = read.groups.into_iter().map(Rc::new).collect();
+        self.env.listener_warnings = read.notes.listeners;
+        self.env.identities.clear();
+        self.env.owners.clear();
         let lists = [diff.added, diff.changed, diff.removed].map(names);
         Ok(Value::Array(vec![Value::Array(lists.into())]))
     }
@@ -42,13 +46,8 @@ impl Supervisor {
         read
     }
 
-    /// Restarts the daemon, unless the configuration could not be applied.
-    pub(in crate::supervisor) fn restart(&mut self) {
-        // The log says why not.
-        let _ = self.restart_on_request();
-    }
-
-    pub(super) fn restart_on_request(&mut self) -> RpcResult {
+    /// Restarts the daemon, unless the configuration could not be applied; the log says why not.
+    pub(in crate::supervisor) fn restart(&mut self) -> RpcResult {
         let config = self.read_configuration().map_err(|faults| {
             self.io.log.log(Level::Error, "not restarted: the configuration has faults");
             FaultKind::CantReread.about(faults.original_and_ours())
@@ -75,13 +74,7 @@ impl Supervisor {
     }
 
     pub(super) fn remove_named_group(&mut self, name: String) -> RpcResult {
-        let name = GroupName(name);
-        self.remove_group(&name).map_err(|why| -> Fault {
-            match why {
-                RemoveError::Unknown => FaultKind::BadName.about(&name),
-                RemoveError::StillRunning => FaultKind::StillRunning.about(&name),
-            }
-        })?;
+        self.decide(|state, turn| state.remove_group(&GroupName(name), turn))?;
         Ok(Value::Bool(true))
     }
 
@@ -99,56 +92,53 @@ impl Supervisor {
     }
 
     fn config_info(&self, group: &config::Group, program: &config::Program, in_use: bool) -> Value {
-        let int = |number: i64| Value::Int(number);
         let size = |number: u64| Value::Int(i64::try_from(number).unwrap_or(i64::MAX));
-        let text = |text: &str| Value::Str(text.to_owned());
-        let or_none = |value: Option<Value>| value.unwrap_or_else(|| text("none"));
-        let path = |path: &Path| text(&path.display().to_string());
+        let or_none = |value: Option<Value>| value.unwrap_or_else(|| "none".into());
+        let path = |path: &Path| Value::from(path.display().to_string());
         let process = self.state.table.group_id(&group.name).and_then(|id| {
             let member = self.state.table.group(id)?.member(&program.name)?;
             self.state.table.process(member)
         });
         let log = |target: &LogTarget, found: Option<&Path>| match (target, found) {
             (LogTarget::File(file), _) => path(file),
-            (LogTarget::None, _) => text("none"),
+            (LogTarget::None, _) => "none".into(),
             (LogTarget::Auto, Some(file)) => path(file),
-            (LogTarget::Auto, None) => text("auto"),
+            (LogTarget::Auto, None) => "auto".into(),
         };
-        let stdout_log =
-            log(&program.stdout.logfile, process.and_then(|process| process.stdout_log.as_deref()));
-        let stderr_log =
-            log(&program.stderr.logfile, process.and_then(|process| process.stderr_log.as_deref()));
-        let exitcodes = program.exitcodes.iter().map(|code| int(i64::from(*code))).collect();
-        Value::Struct(vec![
-            ("autostart".into(), Value::Bool(program.autostart)),
-            ("directory".into(), or_none(program.directory.as_deref().map(path))),
-            ("uid".into(), or_none(program.uid.map(|uid| int(i64::from(uid))))),
-            ("command".into(), text(&program.command)),
-            ("exitcodes".into(), Value::Array(exitcodes)),
-            ("group".into(), text(&group.name.0)),
-            ("group_prio".into(), int(group.priority)),
-            ("inuse".into(), Value::Bool(in_use)),
-            ("killasgroup".into(), Value::Bool(program.killasgroup)),
-            ("name".into(), text(&program.name.0)),
-            ("process_prio".into(), int(program.priority)),
-            ("redirect_stderr".into(), Value::Bool(program.redirect_stderr)),
-            ("startretries".into(), int(program.startretries)),
-            ("startsecs".into(), int(program.startsecs)),
-            ("stdout_capture_maxbytes".into(), size(program.stdout.capture_maxbytes)),
-            ("stdout_events_enabled".into(), Value::Bool(program.stdout.events_enabled)),
-            ("stdout_logfile".into(), stdout_log),
-            ("stdout_logfile_backups".into(), int(i64::from(program.stdout.backups))),
-            ("stdout_logfile_maxbytes".into(), size(program.stdout.maxbytes)),
-            ("stdout_syslog".into(), Value::Bool(program.stdout.syslog)),
-            ("stopsignal".into(), int(i64::from(program.stopsignal))),
-            ("stopwaitsecs".into(), int(program.stopwaitsecs)),
-            ("stderr_capture_maxbytes".into(), size(program.stderr.capture_maxbytes)),
-            ("stderr_events_enabled".into(), Value::Bool(program.stderr.events_enabled)),
-            ("stderr_logfile".into(), stderr_log),
-            ("stderr_logfile_backups".into(), int(i64::from(program.stderr.backups))),
-            ("stderr_logfile_maxbytes".into(), size(program.stderr.maxbytes)),
-            ("stderr_syslog".into(), Value::Bool(program.stderr.syslog)),
-            ("serverurl".into(), or_none(program.serverurl.as_deref().map(text))),
+        let found = |channel| process.and_then(|process| process.log(channel));
+        let stdout_log = log(&program.stdout.logfile, found(OutputChannel::Stdout));
+        let stderr_log = log(&program.stderr.logfile, found(OutputChannel::Stderr));
+        let exitcodes = program.exitcodes.iter().map(|code| Value::from(*code)).collect();
+        Value::record([
+            ("autostart", program.autostart.into()),
+            ("directory", or_none(program.directory.as_deref().map(path))),
+            ("uid", or_none(program.uid.map(|uid| uid.into()))),
+            ("command", (*program.command).into()),
+            ("exitcodes", Value::Array(exitcodes)),
+            ("group", (*group.name.0).into()),
+            ("group_prio", group.priority.into()),
+            ("inuse", in_use.into()),
+            ("killasgroup", program.killasgroup.into()),
+            ("name", (*program.name.0).into()),
+            ("process_prio", program.priority.into()),
+            ("redirect_stderr", program.redirect_stderr.into()),
+            ("startretries", program.startretries.into()),
+            ("startsecs", program.startsecs.into()),
+            ("stdout_capture_maxbytes", size(program.stdout.capture_maxbytes)),
+            ("stdout_events_enabled", program.stdout.events_enabled.into()),
+            ("stdout_logfile", stdout_log),
+            ("stdout_logfile_backups", program.stdout.backups.into()),
+            ("stdout_logfile_maxbytes", size(program.stdout.maxbytes)),
+            ("stdout_syslog", program.stdout.syslog.into()),
+            ("stopsignal", program.stopsignal.into()),
+            ("stopwaitsecs", program.stopwaitsecs.into()),
+            ("stderr_capture_maxbytes", size(program.stderr.capture_maxbytes)),
+            ("stderr_events_enabled", program.stderr.events_enabled.into()),
+            ("stderr_logfile", stderr_log),
+            ("stderr_logfile_backups", program.stderr.backups.into()),
+            ("stderr_logfile_maxbytes", size(program.stderr.maxbytes)),
+            ("stderr_syslog", program.stderr.syslog.into()),
+            ("serverurl", or_none(program.serverurl.as_deref().map(Value::from))),
         ])
     }
 }

@@ -1,10 +1,8 @@
 //! `ironlance.*`, methods that the original has not: exits of processes, listeners, the daemon itself.
 
-use ironlance_core::event::counts::EventCounts;
 use ironlance_core::process::exit_status::ExitStatus;
-use ironlance_core::process::oom::OomVerdict;
 use ironlance_core::signal;
-use ironlance_rpc::api::{DaemonInfo, ExitInfo, ListenerStatus, ProcessExitInfo};
+use ironlance_rpc::api::{DaemonInfo, ExitInfo, ProcessExitInfo};
 use ironlance_rpc::{Record, Value};
 
 use super::process_info::seconds;
@@ -12,7 +10,6 @@ use super::{RpcResult, SUPERVISOR_VERSION};
 use crate::state::exit_record::ExitRecord;
 use crate::state::process_table::Process;
 use crate::supervisor::Supervisor;
-use crate::view::ListenerView;
 
 impl Supervisor {
     pub(super) fn process_end(&self, name: &str) -> RpcResult {
@@ -27,7 +24,7 @@ impl Supervisor {
     }
 
     pub(super) fn listeners(&self) -> Value {
-        Value::Array(self.listener_views().iter().map(|view| listener_status(view).to_value()).collect())
+        Value::Array(self.listener_views().into_iter().map(|view| view.status.to_value()).collect())
     }
 
     pub(super) fn daemon_info(&self) -> Value {
@@ -50,34 +47,6 @@ impl Supervisor {
     }
 }
 
-fn listener_status(view: &ListenerView) -> ListenerStatus {
-    let by_type = |counts: &EventCounts| {
-        counts.counts().map(|(kind, number)| (kind.name().to_owned(), number)).collect()
-    };
-    ListenerStatus {
-        pool: view.namespec.group.0.clone(),
-        process: view.namespec.process.0.clone(),
-        state: view.state_name().to_owned(),
-        event: view.event,
-        last_result: view.last_result.clone().unwrap_or_default(),
-        violations: view.recycled.into(),
-        stray_outputs: view.stray_outputs,
-        stray_output: view.stray_output.clone(),
-        pending: view.pending as u64,
-        capacity: view.capacity.map(|capacity| capacity as u64),
-        pending_bytes: view.pending_bytes as u64,
-        capacity_bytes: view.capacity_bytes as u64,
-        is_full: view.is_full,
-        dropped: view.dropped.total(),
-        dropped_by_type: by_type(&view.dropped),
-        merged: view.merged,
-        answered: view.answered,
-        dead_letters: view.dead.total(),
-        dead_letters_by_type: by_type(&view.dead),
-        doubts: view.warnings.clone(),
-    }
-}
-
 fn exit_of(process: &Process) -> ProcessExitInfo {
     let namespec = process.namespec();
     ProcessExitInfo {
@@ -95,10 +64,7 @@ fn exit_info(exit: &ExitRecord) -> ExitInfo {
         ExitStatus::Signal { number, core } => (number, core),
         ExitStatus::Code(_) | ExitStatus::Other(_) => (0, false),
     };
-    let (oom_near_from, oom_near_to) = match cause.memory {
-        OomVerdict::Possible(window) => (seconds(window.from), seconds(window.to)),
-        OomVerdict::Unrelated | OomVerdict::Killed => (0, 0),
-    };
+    let oom_near = cause.oom_window();
     ExitInfo {
         pid: exit.pid.into(),
         status: cause.status.code().into(),
@@ -106,8 +72,8 @@ fn exit_info(exit: &ExitRecord) -> ExitInfo {
         signal_name: (number != 0).then(|| signal::name(number).into_owned()),
         core,
         oom_kill: cause.out_of_memory(),
-        oom_near_from,
-        oom_near_to,
+        oom_near_from: oom_near.map_or(0, |window| seconds(window.from)),
+        oom_near_to: oom_near.map_or(0, |window| seconds(window.to)),
         expected: exit.expected,
         requested: cause.requested(),
         by: cause.by.as_ref().map(ToString::to_string),

@@ -3,25 +3,18 @@
 use std::path::Path;
 
 use ironlance_config::MainLogTarget;
-use ironlance_core::event::{Event, OutputChannel};
+use ironlance_core::event::Event;
 use ironlance_core::log_level::Level;
 use ironlance_core::process::lifecycle::DaemonState;
 use ironlance_rpc::{FaultKind, Value};
 
 use super::RpcResult;
-use crate::log::rotating_file;
+use crate::io::pipes::CHANNELS;
+use crate::log::rotating_file::{self, RotatingFile};
 use crate::request::{LogId, LogLocation};
 use crate::state::ids::ProcessId;
 use crate::state::pending_calls::process_status;
-use crate::state::process_table::Process;
 use crate::supervisor::Supervisor;
-
-fn log_of(process: &Process, channel: OutputChannel) -> Option<&Path> {
-    match channel {
-        OutputChannel::Stdout => process.stdout_log.as_deref(),
-        OutputChannel::Stderr => process.stderr_log.as_deref(),
-    }
-}
 
 impl Supervisor {
     fn main_log_file(&self) -> Option<&Path> {
@@ -58,11 +51,9 @@ impl Supervisor {
     /// Empties both logs of a process, whether it runs or not.
     fn clear_logs_of(&mut self, id: ProcessId) -> std::io::Result<()> {
         let Some(process) = self.state.table.process(id) else { return Ok(()) };
-        for (channel, path) in
-            [(OutputChannel::Stdout, &process.stdout_log), (OutputChannel::Stderr, &process.stderr_log)]
-        {
-            match (self.io.pipes.output_mut(id, channel), path) {
-                (Some(output), _) => output.clear()?,
+        for channel in CHANNELS {
+            match (self.io.pipes.output_mut(id, channel), process.log(channel)) {
+                (Some(output), _) => output.log.as_mut().map_or(Ok(()), RotatingFile::remove_and_reopen)?,
                 (None, Some(path)) => rotating_file::truncate(path)?,
                 (None, None) => {}
             }
@@ -76,7 +67,7 @@ impl Supervisor {
         let path = match what {
             LogId::Main => Ok(self.main_log_file().map(Path::to_owned)),
             LogId::Process { name, channel } => {
-                self.find_process(name).map(|(_, process)| log_of(process, *channel).map(Path::to_owned))
+                self.find_process(name).map(|(_, process)| process.log(*channel).map(Path::to_owned))
             }
         };
         LogLocation { stopping: self.state.daemon_state != DaemonState::Running, path }
@@ -86,15 +77,17 @@ impl Supervisor {
     pub(in crate::supervisor) fn reopen_logs(&mut self) {
         self.io.log.log(Level::Info, "supervisord logreopen");
         self.io.log.reopen();
-        let ids = self.state.table.by_priority();
-        for id in ids {
-            let Some(process) = self.state.table.process(id) else { continue };
-            let outputs = self.io.pipes.outputs_mut(id);
-            let failed: Vec<std::io::Error> = outputs.filter_map(|output| output.reopen().err()).collect();
-            let name = process.namespec().to_string();
-            for error in failed {
-                self.io.log.log(Level::Error, &format!("cannot open a log of {name} again: {error}"));
-            }
+        for (id, channel) in
+            self.state.table.by_priority().into_iter().flat_map(|id| CHANNELS.map(|of| (id, of)))
+        {
+            let log = self.io.pipes.output_mut(id, channel).and_then(|output| output.log.as_mut());
+            let (Some(Err(error)), Some(process)) =
+                (log.map(RotatingFile::reopen), self.state.table.process(id))
+            else {
+                continue;
+            };
+            let line = format!("cannot open a log of {} again: {error}", process.namespec());
+            self.io.log.log(Level::Error, &line);
         }
     }
 

@@ -12,8 +12,8 @@ use ironlance_core::{GroupName, ProcessName};
 use ironlance_rpc::{Fault, FaultKind, Value};
 
 use super::Supervisor;
-use crate::request::{MethodCall, RpcRequest};
-use crate::state::ids::{GroupId, ProcessId};
+use crate::request::{MethodCall, ProcessTarget, RpcRequest};
+use crate::state::ids::ProcessId;
 use crate::state::pending_calls::Goal;
 use crate::state::process_table::Process;
 
@@ -25,10 +25,12 @@ pub(crate) const SUPERVISOR_VERSION: &str = "4.3.0";
 /// An answer that is known at once.
 type RpcResult = Result<Value, Fault>;
 
-/// A process or a whole group, by the name that a client gave.
-pub(super) enum Target {
-    Process(ProcessId),
-    Group(GroupId),
+/// The processes that a client means.
+pub(super) enum Found<'a> {
+    /// One, by this name.
+    One(ProcessId, &'a str),
+    /// Several, by rising priority.
+    Many(Vec<ProcessId>),
 }
 
 impl Supervisor {
@@ -42,27 +44,9 @@ impl Supervisor {
         }
         self.log_requester(&request);
         let answer = match request {
-            RpcRequest::StartProcess { name, wait } => {
-                return self.start_or_stop_named(&name, Goal::Up, wait, call);
-            }
-            RpcRequest::StartProcessGroup { name, wait } => {
-                return self.start_or_stop_group(&name, Goal::Up, wait, call);
-            }
-            RpcRequest::StartAllProcesses { wait } => return self.start_or_stop_all(Goal::Up, wait, call),
-            RpcRequest::StopProcess { name, wait } => {
-                return self.start_or_stop_named(&name, Goal::Down, wait, call);
-            }
-            RpcRequest::StopProcessGroup { name, wait } => {
-                return self.start_or_stop_group(&name, Goal::Down, wait, call);
-            }
-            RpcRequest::StopAllProcesses { wait } => return self.start_or_stop_all(Goal::Down, wait, call),
-            at_once => self.answer_at_once(at_once),
-        };
-        self.io.calls.reply(call, answer);
-    }
-
-    fn answer_at_once(&mut self, request: RpcRequest) -> RpcResult {
-        match request {
+            RpcRequest::Start { target, wait } => return self.start_or_stop(&target, Goal::Up, wait, call),
+            RpcRequest::Stop { target, wait } => return self.start_or_stop(&target, Goal::Down, wait, call),
+            RpcRequest::Signal { target, signal } => self.signal(&target, &signal),
             RpcRequest::GetApiVersion => Ok(Value::Str(API_VERSION.into())),
             RpcRequest::GetSupervisorVersion => Ok(Value::Str(SUPERVISOR_VERSION.into())),
             RpcRequest::GetIdentification => Ok(Value::Str(self.env.settings.identifier.clone())),
@@ -73,13 +57,10 @@ impl Supervisor {
                 self.request_shutdown(DaemonState::Shutdown);
                 Ok(Value::Bool(true))
             }
-            RpcRequest::Restart => self.restart_on_request(),
+            RpcRequest::Restart => self.restart(),
             RpcRequest::ReloadConfig => self.reload_configuration(),
             RpcRequest::AddProcessGroup { name } => self.add_named_group(name),
             RpcRequest::RemoveProcessGroup { name } => self.remove_named_group(name),
-            RpcRequest::SignalProcess { name, signal } => self.signal_process(&name, &signal),
-            RpcRequest::SignalProcessGroup { name, signal } => self.signal_group(&name, &signal),
-            RpcRequest::SignalAllProcesses { signal } => Ok(self.signal_all(&signal)),
             RpcRequest::GetAllConfigInfo => Ok(self.all_config_info()),
             RpcRequest::GetProcessInfo { name } => self.process_info(&name),
             RpcRequest::GetAllProcessInfo => Ok(self.all_process_info()),
@@ -91,25 +72,22 @@ impl Supervisor {
             RpcRequest::GetAllProcessEnds => Ok(self.all_process_ends()),
             RpcRequest::GetListeners => Ok(self.listeners()),
             RpcRequest::GetDaemonInfo => Ok(self.daemon_info()),
-            RpcRequest::StartProcess { .. }
-            | RpcRequest::StartProcessGroup { .. }
-            | RpcRequest::StartAllProcesses { .. }
-            | RpcRequest::StopProcess { .. }
-            | RpcRequest::StopProcessGroup { .. }
-            | RpcRequest::StopAllProcesses { .. } => Err(FaultKind::Failed.bare()),
-        }
+        };
+        self.io.calls.reply(call, answer);
     }
 
+    /// `statecode` and `statename` (SupervisorStates of states.py).
     fn state(&self) -> Value {
-        let (code, name) = state_code_and_name(self.state.daemon_state);
-        Value::Struct(vec![
-            ("statecode".into(), Value::Int(code)),
-            ("statename".into(), Value::Str(name.into())),
-        ])
+        let code: i64 = match self.state.daemon_state {
+            DaemonState::Running => 1,
+            DaemonState::Restarting => 0,
+            DaemonState::Shutdown => -1,
+        };
+        Value::record([("statecode", code.into()), ("statename", self.state.daemon_state.name().into())])
     }
 
     /// What a name means: `NAME`, `GROUP:NAME`, `GROUP:*` or `GROUP:` (options.py, split_namespec).
-    pub(super) fn find(&self, name: &str) -> Result<Target, Fault> {
+    fn find<'a>(&self, name: &'a str) -> Result<Found<'a>, Fault> {
         let unknown = || FaultKind::BadName.about(name);
         let (group, process) = match name.split_once(':') {
             Some((group, "" | "*")) => (group, None),
@@ -117,30 +95,30 @@ impl Supervisor {
             None => (name, Some(name)),
         };
         let id = self.state.table.group_id(&GroupName(group.to_owned())).ok_or_else(unknown)?;
-        let Some(process) = process else { return Ok(Target::Group(id)) };
+        let Some(process) = process else { return Ok(Found::Many(self.state.table.members_by_priority(id))) };
         let group = self.state.table.group(id).ok_or_else(unknown)?;
         let member = group.member(&ProcessName(process.to_owned()));
-        member.map(Target::Process).ok_or_else(unknown)
+        member.map(|id| Found::One(id, name)).ok_or_else(unknown)
+    }
+
+    /// What a start, stop or signal is for.
+    pub(super) fn find_target<'a>(&self, target: &'a ProcessTarget) -> Result<Found<'a>, Fault> {
+        let table = &self.state.table;
+        match target {
+            ProcessTarget::Named(name) => self.find(name),
+            ProcessTarget::Group(name) => {
+                let id = table.group_id(&GroupName(name.clone()));
+                let id = id.ok_or_else(|| FaultKind::BadName.about(name))?;
+                Ok(Found::Many(table.members_by_priority(id)))
+            }
+            ProcessTarget::All => Ok(Found::Many(table.by_priority())),
+        }
     }
 
     /// The process that a name means; a group is a fault.
     pub(super) fn find_process(&self, name: &str) -> Result<(ProcessId, &Process), Fault> {
         let unknown = || FaultKind::BadName.about(name);
-        let Target::Process(id) = self.find(name)? else { return Err(unknown()) };
+        let Found::One(id, _) = self.find(name)? else { return Err(unknown()) };
         self.state.table.process(id).map(|process| (id, process)).ok_or_else(unknown)
     }
-
-    pub(super) fn find_group(&self, name: &str) -> Result<GroupId, Fault> {
-        self.state.table.group_id(&GroupName(name.to_owned())).ok_or_else(|| FaultKind::BadName.about(name))
-    }
-}
-
-/// `statecode` and `statename` (SupervisorStates of states.py).
-const fn state_code_and_name(state: DaemonState) -> (i64, &'static str) {
-    let code = match state {
-        DaemonState::Running => 1,
-        DaemonState::Restarting => 0,
-        DaemonState::Shutdown => -1,
-    };
-    (code, state.name())
 }

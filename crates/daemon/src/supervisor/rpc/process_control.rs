@@ -8,59 +8,43 @@ use ironlance_core::process::lifecycle::{Input, SignalTarget};
 use ironlance_core::process::priority_order::StopSequence;
 use ironlance_core::{ProcessState, signal};
 use ironlance_rpc::{Fault, FaultKind, Value};
-use rustix::io::Errno;
 
-use super::{RpcResult, Target};
+use super::{Found, RpcResult};
 use crate::child::command::CommandError;
-use crate::request::{ReplyTiming, RequestedSignal};
-use crate::state::ids::CallId;
-use crate::state::ids::ProcessId;
+use crate::request::{ProcessTarget, ReplyTiming, RequestedSignal};
+use crate::state::ids::{CallId, ProcessId};
 use crate::state::pending_calls::{
-    BatchId, Goal, OrderedStop, ReplyTo, is_running, is_signallable, is_stopped, process_status,
+    Goal, OrderedStop, ReplyTo, is_running, is_signallable, is_stopped, process_status,
 };
-use crate::state::step::answer;
-use crate::state::stops::has_reached;
+use crate::state::start_stop::has_reached;
 use crate::supervisor::Supervisor;
 
 impl Supervisor {
-    /// Starts or stops what the name means: a process, or all of a group.
-    pub(super) fn start_or_stop_named(&mut self, name: &str, goal: Goal, mode: ReplyTiming, call: CallId) {
-        self.reap_before_stop(goal);
-        match self.find(name) {
-            Ok(Target::Process(id)) => self.start_or_stop(id, name, goal, mode, ReplyTo::Client(call)),
-            Ok(Target::Group(group)) => {
-                self.start_or_stop_many(self.state.table.members_by_priority(group), goal, mode, call);
-            }
-            Err(fault) => self.io.calls.reply(call, Err(fault)),
-        }
-    }
-
-    pub(super) fn start_or_stop_group(&mut self, name: &str, goal: Goal, mode: ReplyTiming, call: CallId) {
-        self.reap_before_stop(goal);
-        match self.find_group(name) {
-            Ok(group) => {
-                self.start_or_stop_many(self.state.table.members_by_priority(group), goal, mode, call);
-            }
-            Err(fault) => self.io.calls.reply(call, Err(fault)),
-        }
-    }
-
-    pub(super) fn start_or_stop_all(&mut self, goal: Goal, mode: ReplyTiming, call: CallId) {
-        self.reap_before_stop(goal);
-        self.start_or_stop_many(self.state.table.by_priority(), goal, mode, call);
-    }
-
-    /// A process that has exited by itself is not stopped.
-    fn reap_before_stop(&mut self, goal: Goal) {
+    /// Starts or stops what a client means, and answers it now or when that is done.
+    pub(super) fn start_or_stop(
+        &mut self,
+        target: &ProcessTarget,
+        goal: Goal,
+        mode: ReplyTiming,
+        call: CallId,
+    ) {
         if goal == Goal::Down {
+            // A process that has exited by itself is not stopped.
             self.reap();
+        }
+        match self.find_target(target) {
+            Ok(Found::One(id, called)) => {
+                self.start_or_stop_one(id, called, goal, mode, ReplyTo::Client(call));
+            }
+            Ok(Found::Many(ids)) => self.start_or_stop_many(ids, goal, mode, call),
+            Err(fault) => self.io.calls.reply(call, Err(fault)),
         }
     }
 
     /// Starts or stops those that have not reached the goal, and answers when all have. Stops go from the highest priority
     /// down; with [`ReplyTiming::WhenDone`] the next priority is stopped when all of the one before are down.
     fn start_or_stop_many(&mut self, ids: Vec<ProcessId>, goal: Goal, mode: ReplyTiming, call: CallId) {
-        let batch = self.state.batches.begin(call);
+        self.state.batches.begin(call);
         let mut stops = Vec::new();
         let mut names = HashMap::new();
         for id in ids {
@@ -68,40 +52,40 @@ impl Supervisor {
             let Some(process) = table.process(id).filter(|process| !has_reached(process, goal)) else {
                 continue;
             };
-            self.state.batches.expect_one(batch);
+            self.state.batches.expect_one(call);
             // Without a process there is only a restart to cancel, and nothing to wait for.
             if goal == Goal::Down && process.lifecycle.pid().is_some() {
                 let group = table.group(process.group).map_or(0, |group| group.config.priority);
                 stops.push(((group, process.program().priority), id));
                 names.insert(id, process.namespec().clone());
             } else {
-                self.start_or_stop_in_batch(id, goal, mode, batch);
+                self.start_or_stop_in_batch(id, goal, mode, call);
             }
         }
         let mut sequence = StopSequence::new(stops);
         match mode {
             ReplyTiming::WhenDone => {
                 let requester = self.state.current_requester();
-                self.state.ordered_stops.push(OrderedStop { sequence, names, batch, requester });
+                self.state.ordered_stops.push(OrderedStop { sequence, names, call, requester });
             }
             ReplyTiming::AtOnce => {
                 while !sequence.is_over() {
                     for id in sequence.step(|_| true) {
-                        self.start_or_stop_in_batch(id, goal, mode, batch);
+                        self.start_or_stop_in_batch(id, goal, mode, call);
                     }
                 }
             }
         }
-        self.decide(|state, turn| answer(state.batches.close(batch), turn));
+        self.decide(|state, turn| state.batches.close(call, turn));
         self.continue_stops();
     }
 
-    fn start_or_stop_in_batch(&mut self, id: ProcessId, goal: Goal, mode: ReplyTiming, batch: BatchId) {
+    fn start_or_stop_in_batch(&mut self, id: ProcessId, goal: Goal, mode: ReplyTiming, call: CallId) {
         let Some(namespec) = self.state.table.process(id).map(|process| process.namespec().clone()) else {
             return;
         };
         let called = namespec.to_string();
-        self.start_or_stop(id, &called, goal, mode, ReplyTo::Batch(batch, namespec));
+        self.start_or_stop_one(id, &called, goal, mode, ReplyTo::Batch(call, namespec));
     }
 
     /// Stops what is next in stops that go by priority.
@@ -128,21 +112,21 @@ impl Supervisor {
     /// Stops a process whose turn has come. It may have exited by itself before, or be stopped on another request.
     fn stop_next(&mut self, id: ProcessId, stop: &OrderedStop) {
         let Some(namespec) = stop.names.get(&id) else { return };
-        let reply_to = ReplyTo::Batch(stop.batch, namespec.clone());
+        let reply_to = ReplyTo::Batch(stop.call, namespec.clone());
         match self.state.table.process(id) {
             Some(process) if process.lifecycle.state() == ProcessState::Stopping => {
                 let called = namespec.to_string();
                 self.decide(|state, turn| state.wait(id, Goal::Down, &called, reply_to, turn));
             }
             Some(process) if !has_reached(process, Goal::Down) => {
-                self.start_or_stop_in_batch(id, Goal::Down, ReplyTiming::WhenDone, stop.batch);
+                self.start_or_stop_in_batch(id, Goal::Down, ReplyTiming::WhenDone, stop.call);
             }
             // It has exited, and may have been taken out of service.
             _ => self.decide(|state, turn| state.send_reply(reply_to, Ok(Value::Bool(true)), turn)),
         }
     }
 
-    fn start_or_stop(
+    fn start_or_stop_one(
         &mut self,
         id: ProcessId,
         called: &str,
@@ -199,35 +183,22 @@ impl Supervisor {
         if state == Some(ProcessState::Unknown) { Err(FaultKind::Failed.about(called)) } else { Ok(()) }
     }
 
-    pub(super) fn signal_process(&mut self, name: &str, signal: &RequestedSignal) -> RpcResult {
-        match self.find(name)? {
-            Target::Process(id) => self.signal_one(id, name, signal),
-            Target::Group(group) => {
-                Ok(self.signal_many(&self.state.table.members_by_priority(group), signal))
-            }
-        }
-    }
-
-    pub(super) fn signal_group(&mut self, name: &str, signal: &RequestedSignal) -> RpcResult {
-        let group = self.find_group(name)?;
-        Ok(self.signal_many(&self.state.table.members_by_priority(group), signal))
-    }
-
-    pub(super) fn signal_all(&mut self, signal: &RequestedSignal) -> Value {
-        self.signal_many(&self.state.table.by_priority(), signal)
-    }
-
-    fn signal_many(&mut self, ids: &[ProcessId], signal: &RequestedSignal) -> Value {
+    /// Sends a signal to what a client means.
+    pub(super) fn signal(&mut self, target: &ProcessTarget, signal: &RequestedSignal) -> RpcResult {
+        let ids = match self.find_target(target)? {
+            Found::One(id, called) => return self.signal_one(id, called, signal),
+            Found::Many(ids) => ids,
+        };
         let mut results = Vec::new();
         for id in ids {
-            let Some(process) = self.state.table.process(*id) else { continue };
+            let Some(process) = self.state.table.process(id) else { continue };
             if is_signallable(process.lifecycle.state()) {
                 let namespec = process.namespec().clone();
-                let outcome = self.signal_one(*id, &namespec.to_string(), signal);
+                let outcome = self.signal_one(id, &namespec.to_string(), signal);
                 results.push(process_status(&namespec, outcome.as_ref().err()));
             }
         }
-        Value::Array(results)
+        Ok(Value::Array(results))
     }
 
     fn signal_one(&mut self, id: ProcessId, called: &str, signal: &RequestedSignal) -> RpcResult {
@@ -239,22 +210,12 @@ impl Supervisor {
         let word = signal::name(number);
         self.io.log.log(Level::Debug, &format!("sending {name} (pid {pid}) sig {word}"));
         self.record_signal(id, number);
-        match self.io.children.kill(pid, number, SignalTarget::Process) {
-            Ok(()) => Ok(Value::Bool(true)),
-            Err(error) if error.raw_os_error() == Some(Errno::SRCH.raw_os_error()) => {
-                let line = format!(
-                    "unable to signal {name} (pid {pid}), it probably just now exited on its own: \
-                     [Errno 3] No such process"
-                );
-                self.io.log.log(Level::Debug, &line);
-                Ok(Value::Bool(true))
-            }
-            Err(error) => {
-                let line = format!("unknown problem sending sig {name} ({pid}): {word}: {error}");
-                self.io.log.log(Level::Critical, &line);
-                Err(FaultKind::Failed.about(line))
-            }
-        }
+        let sent = self.send_signal(id, pid, number, SignalTarget::Process, "just now exited");
+        sent.map(|()| Value::Bool(true)).map_err(|error| {
+            let line = format!("unknown problem sending sig {name} ({pid}): {word}: {error}");
+            self.io.log.log(Level::Critical, &line);
+            FaultKind::Failed.about(line)
+        })
     }
 
     pub(super) fn send_process_stdin(&mut self, name: &str, chars: &[u8]) -> RpcResult {

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use ironlance_core::ProcessState;
+use ironlance_core::event::OutputChannel;
 use ironlance_rpc::{ProcessInfo, Record, Value};
 
 use super::RpcResult;
@@ -40,8 +41,8 @@ impl Supervisor {
             statename: state.name().to_owned(),
             spawnerr: life.spawnerr().unwrap_or_default().to_owned(),
             exitstatus: life.exitstatus().map_or(0, i64::from),
-            stdout_logfile: path(process.stdout_log.as_deref()),
-            stderr_logfile: path(process.stderr_log.as_deref()),
+            stdout_logfile: path(process.log(OutputChannel::Stdout)),
+            stderr_logfile: path(process.log(OutputChannel::Stderr)),
             pid: life.pid().unwrap_or_default(),
             description: self.description_of(process, now),
         };

@@ -1,37 +1,32 @@
 //! Snapshots of the whole daemon for the web page, from the same sources as the answers to clients.
 
-use std::path::Path;
 use std::time::Duration;
 
 use ironlance_core::event::OutputChannel;
+use ironlance_core::event::counts::EventCounts;
 use ironlance_core::listener::pool::MemberId;
+use ironlance_core::listener::protocol::ListenerState;
+use ironlance_rpc::api::ListenerStatus;
 
-use ironlance_core::process::oom::OomVerdict;
-
-use crate::io::output::Output;
-use crate::state::exit_record::ExitRecord;
 use crate::state::ids::ProcessId;
 use crate::state::process_table::{ActiveGroup, Process};
 use crate::supervisor::Supervisor;
 use crate::view::settings::ProgramSettings;
-use crate::view::{DaemonView, EndView, ListenerView, ProgramView};
+use crate::view::{DaemonView, ListenerView, ProgramView};
 
 impl Supervisor {
     /// The daemon, its programs, listeners and last events.
     pub(in crate::supervisor) fn view(&self) -> DaemonView {
         let now = self.io.clock.now().wall;
+        let programs = self.state.table.by_name();
+        let programs = programs.map(|(id, process)| self.program_view(id, process, now));
         DaemonView {
             identifier: self.env.settings.identifier.clone(),
             state: self.state.daemon_state,
             pid: std::process::id(),
             since: self.state.started,
             now,
-            programs: self
-                .state
-                .table
-                .by_name()
-                .map(|(id, process)| self.program_view(id, process, now))
-                .collect(),
+            programs: programs.collect(),
             listeners: self.listener_views(),
             recent: self.state.event_log.recent().collect(),
         }
@@ -47,17 +42,17 @@ impl Supervisor {
             started: lifecycle.pid().and(lifecycle.started()),
             starts: lifecycle.starts(),
             is_listener: process.is_listener(),
-            has_stdout: is_readable(
-                process.stdout_log.as_deref(),
-                self.io.pipes.output(id, OutputChannel::Stdout),
-            ),
-            has_stderr: is_readable(
-                process.stderr_log.as_deref(),
-                self.io.pipes.output(id, OutputChannel::Stderr),
-            ),
-            end: process.last_exit.as_deref().map(ExitRecord::view),
+            has_stdout: self.has_readable_log(id, process, OutputChannel::Stdout),
+            has_stderr: self.has_readable_log(id, process, OutputChannel::Stderr),
+            end: process.last_exit.clone(),
             settings: ProgramSettings::of(&process.group_config, process.index),
         }
+    }
+
+    /// Whether an output is logged to a file that can be read, no terminal or pipe.
+    fn has_readable_log(&self, id: ProcessId, process: &Process, channel: OutputChannel) -> bool {
+        let output = self.io.pipes.output(id, channel);
+        process.log(channel).is_some() && output.is_none_or(|output| output.stream().is_none())
     }
 
     /// Each process of each pool, in the order in which they were added.
@@ -75,55 +70,36 @@ impl Supervisor {
         let describe = |(id, process): (ProcessId, &Process)| {
             let member = pool.members().find(|member| member.id.0 == id.0);
             let state = member.as_ref().map(|member| member.state);
-            let event = member.as_ref().and_then(|member| member.event);
             let (stray_outputs, stray_output) = pool.stray_output(MemberId(id.0));
-            let buffer = pool.buffer();
-            ListenerView {
-                namespec: process.namespec().clone(),
-                state,
-                event,
-                last_result: member.and_then(|member| member.last_result),
-                recycled: process.recycling.level(now),
+            let (buffer, namespec) = (pool.buffer(), process.namespec().clone());
+            let status = ListenerStatus {
+                pool: namespec.group.0.clone(),
+                process: namespec.process.0.clone(),
+                state: state.map_or("NOT_RUNNING", ListenerState::name).to_owned(),
+                event: member.as_ref().and_then(|member| member.event),
+                last_result: member.and_then(|member| member.last_result).unwrap_or_default(),
+                violations: process.recycling.level(now).into(),
                 stray_outputs,
                 stray_output,
-                pending: buffer.pending,
-                capacity: buffer.capacity,
-                pending_bytes: buffer.bytes,
-                capacity_bytes: buffer.capacity_bytes,
+                pending: buffer.pending as u64,
+                capacity: buffer.capacity.map(|capacity| capacity as u64),
+                pending_bytes: buffer.bytes as u64,
+                capacity_bytes: buffer.capacity_bytes as u64,
                 is_full: buffer.is_full,
-                dropped: pool.dropped().clone(),
+                dropped: pool.dropped().total(),
+                dropped_by_type: by_type(pool.dropped()),
                 merged: pool.merged(),
                 answered: pool.answered(),
-                warnings: warnings.clone(),
-                outbox: None,
-                dead: pool.dead_letters().clone(),
-            }
+                dead_letters: pool.dead_letters().total(),
+                dead_letters_by_type: by_type(pool.dead_letters()),
+                doubts: warnings.clone(),
+            };
+            ListenerView { namespec, state, status, outbox: None }
         };
         processes.map(describe).collect()
     }
 }
 
-/// Whether a log is a file that can be read: there is one, and it is no terminal or pipe.
-fn is_readable(log: Option<&Path>, output: Option<&Output>) -> bool {
-    log.is_some() && output.is_none_or(|output| output.stream().is_none())
-}
-
-impl ExitRecord {
-    fn view(&self) -> EndView {
-        EndView {
-            words: self.cause.status_text(),
-            expected: self.expected,
-            stop_requested: self.cause.requested(),
-            by: self.cause.by.as_ref().map(ToString::to_string),
-            out_of_memory: self.cause.out_of_memory(),
-            oom_window: match self.cause.memory {
-                OomVerdict::Possible(window) => Some(window),
-                OomVerdict::Unrelated | OomVerdict::Killed => None,
-            },
-            at: self.at,
-            up: self.up,
-            stdout_tail: self.stdout_tail.clone(),
-            stderr_tail: self.stderr_tail.clone(),
-        }
-    }
+fn by_type(counts: &EventCounts) -> Vec<(String, u64)> {
+    counts.counts().map(|(kind, number)| (kind.name().to_owned(), number)).collect()
 }

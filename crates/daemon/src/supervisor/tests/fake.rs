@@ -24,6 +24,7 @@ use crate::child::spawn::{SpawnError, SpawnOptions, SpawnedChild, StderrTarget, 
 use crate::inbox::Input;
 use crate::io::children::Children;
 use crate::log::main_log::MainLog;
+use crate::reload::Reload;
 use crate::request::{MethodCall, RpcRequest};
 use crate::requester::Requester;
 use crate::supervisor::{InheritedPools, Startup, Supervisor};
@@ -196,14 +197,13 @@ impl Fake {
         self.owner.start_all();
     }
 
-    pub(super) fn finish(&mut self) {
-        self.owner.finish();
+    pub(super) fn finish(&mut self) -> Option<Box<Reload>> {
+        self.owner.finish()
     }
 
     pub(super) fn signal(&mut self, signal: Signal) {
         let _inside = self.runtime.enter();
         self.owner.on_signal(signal);
-        self.owner.state.requester = None;
     }
 
     /// Waits for the lookup of a host's name.
@@ -236,7 +236,7 @@ impl Fake {
 
     pub(super) fn receive(&mut self, input: Input) {
         let _inside = self.runtime.enter();
-        self.owner.receive(Some(input));
+        self.owner.receive(input);
     }
 
     pub(super) fn call(&mut self, request: RpcRequest) -> Answer {

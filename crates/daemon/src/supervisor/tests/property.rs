@@ -1,8 +1,11 @@
 //! The whole owner over random inputs: children that start, write, answer and exit as they like, clients that call, slow
-//! readers of logs, and a clock that jumps. After each input the rules of the house must hold.
+//! readers of logs, sockets that are shared, looked up and removed, restarts, panics, and a clock that jumps. After each
+//! input the rules of the house must hold.
 
 use std::collections::BTreeSet;
+use std::net::TcpListener;
 use std::os::fd::OwnedFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use ironlance_core::ProcessState;
@@ -14,11 +17,13 @@ use nix::sys::signal::Signal;
 use proptest::prelude::*;
 use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat, open};
 use tokio::sync::oneshot;
+use tokio::sync::oneshot::error::TryRecvError;
 
 use super::Fake;
 use super::fake::Answer;
 use crate::inbox::Input;
-use crate::request::{ReplyTiming, RequestedSignal, RpcRequest};
+use crate::request::{MethodCall, ProcessTarget, ReplyTiming, RequestedSignal, RpcRequest};
+use crate::requester::Requester;
 use crate::state::pending_calls::is_stopped;
 use crate::state::timers::Timer;
 use crate::view::stream::EventStream;
@@ -72,12 +77,46 @@ autorestart=true
 events=EVENT
 stdout_logfile=NONE
 stderr_logfile=NONE
+
+[fcgi-program:shared]
+command=cat
+process_name=shared_%(process_num)s
+numprocs=2
+startsecs=0
+socket=unix://FOLDER/shared.sock
+stdout_logfile=NONE
+stderr_logfile=NONE
+
+[fcgi-program:looked_up]
+command=cat
+process_name=looked_up_%(process_num)s
+numprocs=2
+startsecs=0
+user=USER
+socket=tcp://localhost:PORT
+stdout_logfile=NONE
+stderr_logfile=NONE
 ";
 
 /// Names that clients use; some are groups, one is unknown.
-const NAMES: [&str; 8] =
-    ["plain:plain_0", "plain:*", "eager", "slow", "pool:*", "pool:pool_1", "aside", "nothing"];
-const GROUPS: [&str; 5] = ["plain", "eager", "slow", "pool", "aside"];
+const NAMES: [&str; 11] = [
+    "plain:plain_0",
+    "plain:*",
+    "eager",
+    "slow",
+    "pool:*",
+    "pool:pool_1",
+    "aside",
+    "shared:*",
+    "looked_up:*",
+    "looked_up:looked_up_0",
+    "nothing",
+];
+const GROUPS: [&str; 7] = ["plain", "eager", "slow", "pool", "aside", "shared", "looked_up"];
+/// Output at which the owner panics.
+const PANIC: &str = "panic";
+/// The children that an action may mean.
+const CHILDREN: std::ops::Range<usize> = 0..12;
 
 /// Something that happens to the owner.
 #[derive(Clone, Debug)]
@@ -135,6 +174,17 @@ enum Action {
     ReadInfo,
     ReloadConfig,
     ReopenLogs,
+    /// The file of a FastCGI socket is removed, and the owner looks.
+    RemoveSocket,
+    /// The host of a FastCGI socket has been looked up.
+    FinishLookup,
+    /// A child writes what makes the owner panic.
+    Panic {
+        child: usize,
+    },
+    Restart {
+        by_signal: bool,
+    },
     Shutdown,
 }
 
@@ -152,12 +202,12 @@ fn action() -> impl Strategy<Value = Action> {
         4 => (0..3000_u64).prop_map(Action::Advance),
         1 => (3000..70_000_u64).prop_map(Action::Advance),
         8 => Just(Action::ToNextDeadline),
-        6 => (0..8_usize, any::<bool>(), 0..70_000_usize)
+        6 => (CHILDREN, any::<bool>(), 0..70_000_usize)
             .prop_map(|(child, on_stderr, bytes)| Action::Write { child, on_stderr, bytes }),
-        12 => (0..8_usize, says).prop_map(|(child, says)| Action::Listen { child, says }),
-        1 => (0..8_usize).prop_map(|child| Action::CloseStdin { child }),
-        1 => (0..8_usize).prop_map(|child| Action::CloseStdout { child }),
-        6 => (0..8_usize, 0..2_i32).prop_map(|(child, code)| Action::Exit { child, code }),
+        12 => (CHILDREN, says).prop_map(|(child, says)| Action::Listen { child, says }),
+        1 => (CHILDREN).prop_map(|child| Action::CloseStdin { child }),
+        1 => (CHILDREN).prop_map(|child| Action::CloseStdout { child }),
+        6 => (CHILDREN, 0..2_i32).prop_map(|(child, code)| Action::Exit { child, code }),
         1 => (1..4_usize).prop_map(Action::FailSpawns),
         1 => Just(Action::FailKill),
         3 => (0..200_000_usize).prop_map(Action::ReadLog),
@@ -173,6 +223,10 @@ fn action() -> impl Strategy<Value = Action> {
         1 => Just(Action::ReadInfo),
         1 => Just(Action::ReloadConfig),
         1 => Just(Action::ReopenLogs),
+        1 => Just(Action::RemoveSocket),
+        4 => Just(Action::FinishLookup),
+        1 => CHILDREN.prop_map(|child| Action::Panic { child }),
+        1 => any::<bool>().prop_map(|by_signal| Action::Restart { by_signal }),
         1 => Just(Action::Shutdown),
     ]
 }
@@ -190,6 +244,7 @@ struct Run {
     /// How many children had been started when the shutdown began.
     started_at_shutdown: Option<u32>,
     has_failing_kill: bool,
+    has_panicked: bool,
 }
 
 impl Run {
@@ -198,7 +253,9 @@ impl Run {
         let _ = std::fs::remove_file(&fifo);
         mknodat(CWD, &fifo, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
         let log_reader = open(&fifo, OFlags::RDONLY | OFlags::NONBLOCK, Mode::empty()).unwrap();
-        let mut fake = Fake::in_folder(folder, SECTIONS);
+        let user = rustix::process::getuid().as_raw().to_string();
+        let sections = SECTIONS.replace("USER", &user).replace("PORT", &free_port().to_string());
+        let mut fake = Fake::in_folder(folder, &sections);
         let (reply, stream) = oneshot::channel();
         fake.receive(Input::Subscribe { kinds: vec![EventKind::Event], reply });
         let events = { stream }.try_recv().unwrap();
@@ -212,7 +269,24 @@ impl Run {
             events,
             started_at_shutdown: None,
             has_failing_kill: false,
+            has_panicked: false,
         }
+    }
+
+    /// Its folder alone: all else of it is closed.
+    fn into_folder(self) -> tempfile::TempDir {
+        self.fake.folder
+    }
+
+    /// Has the owner do something. A panic is followed by the emergency stop, as in the daemon.
+    fn guarded<T>(&mut self, act: impl FnOnce(&mut Fake) -> T) -> Option<T> {
+        let done = catch_unwind(AssertUnwindSafe(|| act(&mut self.fake)));
+        if done.is_err() {
+            assert!(self.fake.owner.panic_on.take().is_some(), "a panic that no action has asked for");
+            self.has_panicked = true;
+            self.fake.owner.emergency_stop("a test");
+        }
+        done.ok()
     }
 
     fn pid(&self, child: usize) -> Option<u32> {
@@ -223,8 +297,10 @@ impl Run {
 
     fn call(&mut self, request: RpcRequest) {
         let asked = format!("{request:?}");
-        let answer = self.fake.call(request);
+        let (reply, answer) = oneshot::channel();
         self.answers.push((asked, answer));
+        let call = MethodCall { request, requester: Requester::Unknown, reply };
+        self.guarded(|fake| fake.receive(Input::Call(call)));
     }
 
     fn act(&mut self, action: &Action) {
@@ -237,7 +313,7 @@ impl Run {
             Action::CloseStdout { child } => self.with_child(child, |child| child.stdout = None),
             Action::Exit { child, code } => {
                 if let Some(pid) = self.pid(child) {
-                    self.fake.exit(pid, code);
+                    self.guarded(|fake| fake.exit(pid, code));
                 }
             }
             Action::FailSpawns(count) => self.fake.world.borrow_mut().failing_spawns = count,
@@ -247,15 +323,19 @@ impl Run {
             }
             Action::ReadLog(bytes) => self.read_log(bytes),
             Action::Start { name, wait } => {
-                self.call(RpcRequest::StartProcess { name: NAMES[name].into(), wait });
+                self.call(RpcRequest::Start { target: ProcessTarget::Named(NAMES[name].into()), wait });
             }
             Action::Stop { name, wait } => {
-                self.call(RpcRequest::StopProcess { name: NAMES[name].into(), wait });
+                self.call(RpcRequest::Stop { target: ProcessTarget::Named(NAMES[name].into()), wait });
             }
-            Action::StartAll => self.call(RpcRequest::StartAllProcesses { wait: ReplyTiming::WhenDone }),
-            Action::StopAll => self.call(RpcRequest::StopAllProcesses { wait: ReplyTiming::WhenDone }),
-            Action::Signal { name } => self.call(RpcRequest::SignalProcess {
-                name: NAMES[name].into(),
+            Action::StartAll => {
+                self.call(RpcRequest::Start { target: ProcessTarget::All, wait: ReplyTiming::WhenDone });
+            }
+            Action::StopAll => {
+                self.call(RpcRequest::Stop { target: ProcessTarget::All, wait: ReplyTiming::WhenDone });
+            }
+            Action::Signal { name } => self.call(RpcRequest::Signal {
+                target: ProcessTarget::Named(NAMES[name].into()),
                 signal: RequestedSignal::new("HUP"),
             }),
             Action::Remove { group } => {
@@ -274,6 +354,29 @@ impl Run {
             }
             Action::ReloadConfig => self.call(RpcRequest::ReloadConfig),
             Action::ReopenLogs => self.fake.signal(Signal::SIGUSR2),
+            Action::RemoveSocket => {
+                let _ = std::fs::remove_file(self.fake.folder.path().join("shared.sock"));
+                self.fake.signal(Signal::SIGUSR2);
+            }
+            Action::FinishLookup => {
+                let state = &self.fake.owner.state;
+                let is_running = state.daemon_state == DaemonState::Running;
+                if is_running && state.table.processes().any(|(_, process)| process.awaits_address) {
+                    self.fake.finish_lookup();
+                }
+            }
+            Action::Panic { child } => {
+                // What is lost by it is not to be missed in the slow log.
+                let is_slow = |pid: &u32| self.fake.world.borrow().alive[pid].name == "slow";
+                if let Some(pid) = self.pid(child).filter(|pid| !is_slow(pid)) {
+                    self.fake.owner.panic_on = Some(PANIC.as_bytes());
+                    self.fake.write_output(pid, false, PANIC.as_bytes());
+                }
+            }
+            Action::Restart { by_signal: true } => {
+                self.guarded(|fake| fake.signal(Signal::SIGHUP));
+            }
+            Action::Restart { by_signal: false } => self.call(RpcRequest::Restart),
             Action::Shutdown => self.call(RpcRequest::Shutdown),
         }
         if self.fake.owner.state.daemon_state != DaemonState::Running && self.started_at_shutdown.is_none() {
@@ -334,7 +437,7 @@ impl Run {
     /// Turns until nothing is due. Returns whether the owner's work is over.
     fn settle(&mut self) -> bool {
         for _ in 0..300 {
-            if self.fake.turn() {
+            if self.guarded(Fake::turn) == Some(true) {
                 return true;
             }
             let now = self.fake.now().mono;
@@ -384,6 +487,10 @@ impl Run {
     /// Each deadline of the state has a timer, and a timer that is served is later than now.
     fn check_timers(&self) -> Result<(), TestCaseError> {
         let (state, timers) = (&self.fake.owner.state, &self.fake.owner.timers);
+        if self.has_panicked {
+            // It has lost those that had expired together; everything is stopped without them.
+            return Ok(());
+        }
         for (id, process) in state.table.processes() {
             let due = process.lifecycle.next_deadline(state.daemon_state);
             prop_assert_eq!(timers.get(Timer::Process(id)), due, "of {}", process.namespec());
@@ -422,7 +529,7 @@ impl Run {
                     continue;
                 };
                 let waits = owner.state.is_paused(id, channel) || output.has_backlog();
-                prop_assert_eq!(output.pause.is_paused(), waits, "{:?} {:?}", id, channel);
+                prop_assert_eq!(output.is_paused(), waits, "{:?} {:?}", id, channel);
             }
         }
         Ok(())
@@ -439,7 +546,7 @@ impl Run {
                 let status = ExitStatus::Signal { number: signal, core: false };
                 self.fake.world.borrow_mut().exit(pid, status);
             }
-            self.fake.signal(Signal::SIGCHLD);
+            self.guarded(|fake| fake.signal(Signal::SIGCHLD));
             if self.settle() {
                 return self.check_end();
             }
@@ -449,10 +556,25 @@ impl Run {
         Err(TestCaseError::fail("the shutdown does not end"))
     }
 
+    /// The events that wait in all pools, in service and out of it.
+    fn waiting_events(&self) -> u64 {
+        let state = &self.fake.owner.state;
+        let pools = state.table.groups().filter_map(|(_, group)| group.pool.as_ref());
+        let pools = pools.chain(state.retired_pools.iter().map(|retired| &retired.pool));
+        pools.map(|pool| pool.unanswered().total()).sum()
+    }
+
     fn check_end(&mut self) -> Result<(), TestCaseError> {
-        self.fake.finish();
+        let waiting = self.waiting_events();
+        let next = self.fake.finish();
+        if self.fake.owner.state.daemon_state == DaemonState::Restarting {
+            let handed_on: u64 = next.unwrap().pools.pools.iter().map(|pool| pool.unanswered().total()).sum();
+            prop_assert_eq!(waiting, handed_on, "events for the next life");
+        }
         for (asked, answer) in &mut self.answers {
-            prop_assert!(answer.try_recv().is_ok(), "no answer to {}", asked);
+            let answer = answer.try_recv();
+            let is_cut = self.has_panicked && answer == Err(TryRecvError::Closed);
+            prop_assert!(answer.is_ok() || is_cut, "no answer to {}", asked);
         }
         let table = &self.fake.owner.state.table;
         prop_assert!(table.processes().all(|(_, process)| is_stopped(process.lifecycle.state())));
@@ -467,12 +589,18 @@ impl Run {
         // Nothing is lost unless the log says so, or a child could not be killed.
         let log = self.fake.main_log();
         let is_lost = log.contains("is lost until") || log.contains("before the end: nobody reads");
-        if !is_lost && !self.has_failing_kill {
+        if !is_lost && !self.has_failing_kill && !self.has_panicked {
             prop_assert_eq!(self.read, self.written, "bytes in the slow log");
         }
         prop_assert!(!self.events.is_lost());
         Ok(())
     }
+}
+
+/// A port that the kernel gives to nobody by itself, and that other processes of these tests do not take.
+fn free_port() -> u16 {
+    let first = 20_000 + u16::try_from(std::process::id() % 10_000).unwrap();
+    (first..).find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).unwrap()
 }
 
 fn run(folder: tempfile::TempDir, actions: &[Action]) -> Result<Run, TestCaseError> {
@@ -497,8 +625,7 @@ proptest! {
         let first = run(tempfile::tempdir().unwrap(), &actions)?;
         // The same inputs give the same commands and the same state.
         let (trace, state) = (first.fake.owner.trace.clone(), first.fake.owner.state.clone());
-        let Run { fake: Fake { folder, .. }, .. } = first;
-        let second = run(folder, &actions)?;
+        let second = run(first.into_folder(), &actions)?;
         prop_assert_eq!(&second.fake.owner.trace, &trace);
         prop_assert!(second.fake.owner.state == state, "the states differ");
     }

@@ -17,7 +17,7 @@ use tokio::sync::oneshot::error::TryRecvError;
 use super::Fake;
 use super::fake::Answer;
 use crate::inbox::Input;
-use crate::request::{MethodCall, ReplyTiming, RpcRequest};
+use crate::request::{MethodCall, ProcessTarget, ReplyTiming, RpcRequest};
 use crate::requester::Requester;
 use crate::state::command::Command;
 use crate::state::ids::ProcessId;
@@ -42,11 +42,11 @@ fn state_of(fake: &Fake, name: &str) -> ProcessState {
 }
 
 fn start(name: &str) -> RpcRequest {
-    RpcRequest::StartProcess { name: name.into(), wait: ReplyTiming::WhenDone }
+    RpcRequest::Start { target: ProcessTarget::Named(name.into()), wait: ReplyTiming::WhenDone }
 }
 
 fn stop(name: &str) -> RpcRequest {
-    RpcRequest::StopProcess { name: name.into(), wait: ReplyTiming::WhenDone }
+    RpcRequest::Stop { target: ProcessTarget::Named(name.into()), wait: ReplyTiming::WhenDone }
 }
 
 fn is_true(answer: &mut Answer) -> bool {
@@ -192,7 +192,7 @@ fn a_stop_of_all_goes_from_the_highest_priority_down() {
     };
     let mut fake = started(&(program("low", 1) + &program("high", 9)));
     let (low, high) = (fake.pid_of("low").unwrap(), fake.pid_of("high").unwrap());
-    let mut answer = fake.call(RpcRequest::StopAllProcesses { wait: ReplyTiming::WhenDone });
+    let mut answer = fake.call(RpcRequest::Stop { target: ProcessTarget::All, wait: ReplyTiming::WhenDone });
     assert_eq!(fake.world.borrow().signals, [(high, signal::TERM)]);
     fake.exit(high, 0);
     fake.turn();
@@ -233,14 +233,29 @@ fn what_a_client_writes_to_a_child_waits_until_the_child_reads() {
     assert_eq!(fault_of(&mut { gone }), FaultKind::NotRunning.code());
 }
 
-#[test]
-fn a_program_that_waited_for_an_address_is_stopped_without_a_word_about_it() {
+/// An owner of two processes that share a socket, whose host is being looked up.
+fn with_lookup() -> Fake {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let mut fake = started(&format!(
+    let fake = started(&format!(
         "[fcgi-program:f]\ncommand=cat\nprocess_name=f%(process_num)s\nnumprocs=2\nstartsecs=0\n\
          socket=tcp://localhost:{port}\nstdout_logfile=NONE\nstderr_logfile=NONE\n"
     ));
     assert_eq!(state_of(&fake, "f1"), ProcessState::Starting, "its host is looked up");
+    fake
+}
+
+#[test]
+fn a_program_whose_host_is_found_in_a_shutdown_is_not_started() {
+    let mut fake = with_lookup();
+    fake.signal(Signal::SIGTERM);
+    fake.finish_lookup();
+    assert_eq!(fake.world.borrow().started, 0);
+    assert!(fake.turn(), "it is over");
+}
+
+#[test]
+fn a_program_that_waited_for_an_address_is_stopped_without_a_word_about_it() {
+    let mut fake = with_lookup();
     fake.finish_lookup();
     fake.turn();
     let (pid, answer) = (fake.pid_of("f1").unwrap(), fake.call(stop("f:f1")));
@@ -303,7 +318,7 @@ fn output_is_not_read_while_its_listener_is_behind_and_is_after_two_seconds_with
     }
     let is_paused = |fake: &Fake| {
         let output = fake.owner.io.pipes.output(id, OutputChannel::Stdout).unwrap();
-        output.pause.is_paused() && fake.owner.state.is_paused(id, OutputChannel::Stdout)
+        output.is_paused() && fake.owner.state.is_paused(id, OutputChannel::Stdout)
     };
     assert!(is_paused(&fake), "three quarters of the buffer are full");
     let waits = rustix::io::ioctl_fionread(
@@ -328,7 +343,7 @@ fn a_child_that_was_paused_is_read_after_its_restart_and_can_be_paused_again() {
             fake.write_output(pid, false, b"noise\n");
             fake.turn();
         }
-        assert!(fake.owner.io.pipes.output(id, OutputChannel::Stdout).unwrap().pause.is_paused());
+        assert!(fake.owner.io.pipes.output(id, OutputChannel::Stdout).unwrap().is_paused());
         fake.exit(pid, 1);
         fake.turn();
     }
@@ -488,7 +503,7 @@ fn a_slow_log_pauses_its_writer_and_gets_everything_in_the_end() {
         fake.turn();
     }
     let output = fake.owner.io.pipes.output(id, OutputChannel::Stdout).unwrap();
-    assert!(output.pause.is_paused() && output.has_backlog(), "{written} bytes were taken");
+    assert!(output.is_paused() && output.has_backlog(), "{written} bytes were taken");
     assert!(written < 60 * 60_000);
     let (mut read, mut buffer) = (0, vec![0; 1 << 20]);
     fake.exit(pid, 0);

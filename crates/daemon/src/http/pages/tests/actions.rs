@@ -49,7 +49,8 @@ fn a_button_does_what_it_says() {
             let to = response.headers.get(LOCATION).unwrap().to_str().unwrap();
             assert!(to.starts_with("./?message=") && to.contains(message), "{form} leads to {to}");
         }
-        let stop = RpcRequest::StopProcess { name: "web:web".into(), wait: ReplyTiming::AtOnce };
+        let stop =
+            RpcRequest::Stop { target: ProcessTarget::Named("web:web".into()), wait: ReplyTiming::AtOnce };
         assert!(pages.asked.borrow().contains(&stop), "nobody waits for a process to stop");
         let form = format!("token={token}&process=shop%3Aapi&do=start&page=program&lang=zh");
         let response = pages.post(&form, &form_head()).await;
@@ -136,8 +137,11 @@ fn a_restart_stops_first_and_starts_when_that_is_done() {
             assert_eq!(
                 asked[1..],
                 [
-                    RpcRequest::StopProcess { name: name.clone(), wait: ReplyTiming::WhenDone },
-                    RpcRequest::StartProcess { name, wait: ReplyTiming::AtOnce },
+                    RpcRequest::Stop {
+                        target: ProcessTarget::Named(name.clone()),
+                        wait: ReplyTiming::WhenDone
+                    },
+                    RpcRequest::Start { target: ProcessTarget::Named(name), wait: ReplyTiming::AtOnce },
                 ]
             );
         }

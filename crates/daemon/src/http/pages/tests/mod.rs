@@ -5,15 +5,15 @@ use std::path::Path;
 
 use hyper::header::{ACCEPT, ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_SECURITY_POLICY};
 use ironlance_config::{HttpServer, ServerAddress};
-use ironlance_core::event::counts::EventCounts;
-use ironlance_core::event::kind::EventKind;
 use ironlance_core::event::record::EventRecord;
 use ironlance_core::event::{Event, OutputChannel, StateDetail};
 use ironlance_core::listener::protocol::ListenerState;
+use ironlance_core::process::exit_status::ExitStatus;
 use ironlance_core::process::lifecycle::DaemonState;
-use ironlance_core::process::oom::TimeWindow;
+use ironlance_core::process::oom::{OomVerdict, TimeWindow};
 use ironlance_core::{Namespec, ProcessState};
 use ironlance_rpc::Value;
+use ironlance_rpc::api::ListenerStatus;
 use tokio::sync::mpsc;
 use tokio::task::{LocalSet, spawn_local};
 
@@ -26,9 +26,10 @@ use super::flash_message::MAX_CHARS;
 use super::*;
 use crate::http::response_body::Content;
 use crate::inbox::Input;
-use crate::request::{LogLocation, RpcRequest};
-use crate::requester::Requester;
-use crate::view::{EndView, ListenerView, ProgramView};
+use crate::request::{LogLocation, ProcessTarget, RpcRequest};
+use crate::requester::{Requester, SignalReason};
+use crate::state::exit_record::{ExitRecord, TerminationCause};
+use crate::view::{ListenerView, ProgramView};
 
 const NOW: Duration = Duration::from_secs(1_800_000_000);
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -60,14 +61,17 @@ fn program(name: Namespec, state: ProcessState) -> ProgramView {
     }
 }
 
-fn end() -> EndView {
-    EndView {
-        words: "terminated by SIGKILL".into(),
+fn end() -> ExitRecord {
+    ExitRecord {
+        cause: TerminationCause {
+            status: ExitStatus::Signal { number: 9, core: false },
+            by: None,
+            memory: OomVerdict::Unrelated,
+            not_started: None,
+            recycled: None,
+        },
+        pid: 7,
         expected: false,
-        stop_requested: false,
-        by: None,
-        out_of_memory: false,
-        oom_window: None,
         at: NOW - Duration::from_secs(60),
         up: Duration::from_millis(3200),
         stdout_tail: "last <words>\x1b[0m\x07".into(),
@@ -78,7 +82,7 @@ fn end() -> EndView {
 /// A daemon with a group, a program of a nasty name, and a listener.
 fn sample() -> DaemonView {
     let mut crashed = program(Namespec::new("shop", "api"), ProcessState::Exited);
-    crashed.end = Some(end());
+    crashed.end = Some(Rc::new(end()));
     let mut listener = program(Namespec::new("pool", "pool"), ProcessState::Running);
     listener.is_listener = true;
     let exit = StateDetail::Exit { expected: true, pid: 7 };
@@ -100,22 +104,17 @@ fn sample() -> DaemonView {
         listeners: vec![ListenerView {
             namespec: Namespec::new("pool", "pool"),
             state: Some(ListenerState::Busy),
-            event: Some(12),
-            last_result: Some("OK</td>".into()),
-            recycled: 0,
-            pending: 2,
-            capacity: None,
-            pending_bytes: 96,
-            capacity_bytes: 80 << 20,
-            is_full: false,
-            dropped: [EventKind::Tick5].into_iter().collect(),
-            merged: 0,
-            answered: 5,
+            status: ListenerStatus {
+                state: "BUSY".into(),
+                event: Some(12),
+                last_result: "OK</td>".into(),
+                pending: 2,
+                dropped: 1,
+                dropped_by_type: vec![("TICK_5".into(), 1)],
+                answered: 5,
+                ..ListenerStatus::default()
+            },
             outbox: None,
-            dead: EventCounts::default(),
-            stray_outputs: 0,
-            stray_output: String::new(),
-            warnings: Vec::new(),
         }],
         recent: vec![Rc::new(happening)],
     }
@@ -200,11 +199,17 @@ fn answer(request: &RpcRequest) -> Result<Value, Fault> {
     let status =
         |name: &str, code: FaultKind| Value::record([("name", name.into()), ("status", code.code().into())]);
     match request {
-        RpcRequest::StopProcess { name, .. } if name == "off" => Err(FaultKind::NotRunning.about(name)),
-        RpcRequest::StartProcess { name, .. } if name == "nope" => Err(FaultKind::BadName.about(name)),
-        RpcRequest::StartProcess { name, .. } if name == "odd" => Err(FaultKind::Failed.about("<odd>")),
+        RpcRequest::Stop { target: ProcessTarget::Named(name), .. } if name == "off" => {
+            Err(FaultKind::NotRunning.about(name))
+        }
+        RpcRequest::Start { target: ProcessTarget::Named(name), .. } if name == "nope" => {
+            Err(FaultKind::BadName.about(name))
+        }
+        RpcRequest::Start { target: ProcessTarget::Named(name), .. } if name == "odd" => {
+            Err(FaultKind::Failed.about("<odd>"))
+        }
         RpcRequest::GetProcessInfo { name } if name == "nope" => Err(FaultKind::BadName.about(name)),
-        RpcRequest::StopAllProcesses { .. } => {
+        RpcRequest::Stop { target: ProcessTarget::All, .. } => {
             Ok(vec![status("a", FaultKind::Success), status("b", FaultKind::Failed)].into())
         }
         _ => Ok(true.into()),

@@ -19,13 +19,18 @@ fn a_program_has_a_page_that_says_why_it_ended() {
     });
 }
 
+fn stopped_by(requester: &Rc<Requester>) -> Rc<ExitRecord> {
+    let mut stopped = ExitRecord { expected: true, ..end() };
+    stopped.cause.by = Some(SignalReason::Stop(Rc::clone(requester)));
+    Rc::new(stopped)
+}
+
 #[test]
 fn who_stopped_a_program_and_who_was_killed_beside_it_is_told() {
     run(async {
         let pages = TestPages::new(Access::Full);
-        let by = Some("memmon, a process of this supervisord".to_owned());
-        pages.view.borrow_mut().programs[0].end =
-            Some(EndView { stop_requested: true, expected: true, by: by.clone(), ..end() });
+        let memmon = Rc::new(Requester::Process(Namespec::new("memmon", "memmon")));
+        pages.view.borrow_mut().programs[0].end = Some(stopped_by(&memmon));
         assert!(pages.get("/").await.contains("stopped by memmon, a process of this supervisord"));
         let page = pages.get("/program.html?processname=%3Cscript%3E").await;
         assert!(
@@ -34,7 +39,10 @@ fn who_stopped_a_program_and_who_was_killed_beside_it_is_told() {
         );
         assert_eq!(page.matches("memmon, a process of").count(), 1, "it is said once");
         let window = TimeWindow { from: NOW - Duration::from_secs(90), to: NOW - Duration::from_secs(60) };
-        pages.view.borrow_mut().programs[2].end = Some(EndView { by, oom_window: Some(window), ..end() });
+        let mut killed = end();
+        (killed.cause.by, killed.cause.memory) =
+            (Some(SignalReason::Signal(memmon)), OomVerdict::Possible(window));
+        pages.view.borrow_mut().programs[2].end = Some(Rc::new(killed));
         let page = pages.get("/").await;
         assert!(page.contains("terminated by SIGKILL, by the signal of memmon"), "{page}");
         assert!(page.contains("a process of this control group was killed for want of memory: "), "{page}");
@@ -48,17 +56,17 @@ fn who_stopped_a_program_and_who_was_killed_beside_it_is_told() {
 fn a_program_that_runs_again_says_why_it_did_not_and_one_that_was_told_to_stop_says_that() {
     run(async {
         let pages = TestPages::new(Access::Full);
-        pages.view.borrow_mut().programs[3].end = Some(end());
+        pages.view.borrow_mut().programs[3].end = Some(Rc::new(end()));
         let page = pages.get("/").await;
         let again = row(&page, "shop:web&#34;x");
         assert!(again.contains("<span class=\"why\">Before: terminated by SIGKILL · after 3.2 s"), "{again}");
-        let told = EndView { stop_requested: true, expected: true, ..end() };
+        let told = stopped_by(&Rc::new(Requester::Unknown));
         pages.view.borrow_mut().programs[3].end = Some(told.clone());
         assert!(!row(&pages.get("/").await, "shop:web&#34;x").contains("why"));
         pages.view.borrow_mut().programs[0].end = Some(told);
         let page = pages.get("/").await;
         let stopped = row(&page, "&#60;script&#62;:&#60;script&#62;");
-        assert!(stopped.contains("<span class=\"why\">stopped on request"), "{stopped}");
+        assert!(stopped.contains("<span class=\"why\">stopped by somebody"), "{stopped}");
     });
 }
 
@@ -76,10 +84,12 @@ fn a_listener_says_what_is_wrong_with_it() {
         assert!(!other.contains("data-listener=") && other.contains("-title\" hidden>"), "{other}");
         {
             let listener = &mut pages.view.borrow_mut().listeners[0];
-            (listener.state, listener.is_full, listener.recycled) =
+            (listener.state, listener.status.is_full, listener.status.violations) =
                 (Some(ListenerState::Acknowledged), true, 3);
-            listener.dead = [EventKind::Tick60].into_iter().collect();
-            (listener.stray_outputs, listener.stray_output) = (1, "hello\n".into());
+            listener.status.state = "ACKNOWLEDGED".into();
+            let status = &mut listener.status;
+            (status.dead_letters, status.dead_letters_by_type) = (1, vec![("TICK_60".into(), 1)]);
+            (status.stray_outputs, status.stray_output) = (1, "hello\n".into());
         }
         let wrong = "has not said READY · its buffer is full · 1 event lost (1 TICK_5) · 1 event that nobody dealt with (1 TICK_60) · restarted for breaking the protocol, 3 lately · babbled: &#34;hello\\n&#34;";
         assert!(pages.get("/").await.contains(wrong));
@@ -91,9 +101,9 @@ fn a_listener_says_what_is_wrong_with_it() {
         );
         {
             let listener = &mut pages.view.borrow_mut().listeners[0];
-            (listener.state, listener.is_full, listener.recycled) = (Some(ListenerState::Busy), false, 0);
-            (listener.dropped, listener.dead) = (EventCounts::default(), EventCounts::default());
-            listener.stray_outputs = 0;
+            listener.state = Some(ListenerState::Busy);
+            listener.status =
+                ListenerStatus { state: "BUSY".into(), pending: 2, ..ListenerStatus::default() };
         }
         let page = pages.get("/").await;
         assert!(

@@ -60,22 +60,19 @@ impl State {
     /// Logs which processes still have not stopped while a client waits for it, each every two seconds.
     pub(crate) fn log_slow_stops(&mut self, turn: &mut Turn<'_>) {
         let now = turn.now.mono;
-        let mut still = Vec::new();
-        for (id, due) in std::mem::take(&mut self.stop_reports) {
-            let Some(process) = self.table.process(id) else { continue };
-            if process.lifecycle.state() != ProcessState::Stopping
-                || !process.waits.iter().any(|wait| wait.until == Goal::Down)
-            {
-                continue;
+        let is_waited_for = |process: &&Process| {
+            process.lifecycle.state() == ProcessState::Stopping
+                && process.waits.iter().any(|wait| wait.until == Goal::Down)
+        };
+        let table = &self.table;
+        self.stop_reports.retain_mut(|(id, due)| {
+            let Some(process) = table.process(*id).filter(is_waited_for) else { return false };
+            if *due <= now {
+                turn.log(Level::Info, format!("waiting for {} to stop", process.namespec().process));
+                *due = now + STOP_REPORT_EVERY;
             }
-            if due > now {
-                still.push((id, due));
-                continue;
-            }
-            turn.log(Level::Info, format!("waiting for {} to stop", process.namespec().process));
-            still.push((id, now + STOP_REPORT_EVERY));
-        }
-        self.stop_reports = still;
+            true
+        });
         turn.timers.set(Timer::StopReports, self.stop_reports.iter().map(|(_, due)| *due).min());
     }
 }
