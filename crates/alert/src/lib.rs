@@ -4,6 +4,7 @@
 
 pub mod address;
 pub mod alert;
+pub mod card;
 pub mod channel;
 pub mod delivery;
 pub mod notification;

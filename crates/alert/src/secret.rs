@@ -1,29 +1,18 @@
-//! A password, or where to read it: [`Secret`]. It is never printed.
+//! Reading a [`Secret`] when it is needed: [`reveal`].
 
 use std::fs::OpenOptions;
 use std::io::Read;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::{env, fmt, io};
+use std::{env, io};
 
 use rustix::fs::OFlags;
-use serde::{Deserialize, Serialize};
 use thiserror::Error;
+
+pub use ironlance_core::alerting::secret::Secret;
 
 /// The bytes that are read of a password file.
 const MOST: u64 = 64 * 1024;
-
-/// A password, or where it is read when it is needed.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Secret {
-    /// The password itself, as it was given on a command line.
-    Literal(String),
-    /// A file whose first line is the password.
-    File(PathBuf),
-    /// The name of an environment variable.
-    Env(String),
-}
 
 /// Why a password cannot be read.
 #[derive(Debug, Error)]
@@ -39,19 +28,26 @@ pub enum SecretError {
     /// The variable is not set for this process.
     #[error("cannot find the password: the environment variable {0} is not set here")]
     Env(String),
+    /// systemd gives this process no credentials.
+    #[error("cannot find the password: CREDENTIALS_DIRECTORY is not set here")]
+    NoCredentials,
 }
 
-impl Secret {
-    /// The password.
-    pub fn reveal(&self) -> Result<String, SecretError> {
-        match self {
-            Self::Literal(password) => Ok(password.clone()),
-            Self::File(path) => {
-                first_line(path).map_err(|source| SecretError::File { path: path.clone(), source })
-            }
-            Self::Env(name) => env::var(name).map_err(|_| SecretError::Env(name.clone())),
+/// The secret itself.
+pub fn reveal(secret: &Secret) -> Result<String, SecretError> {
+    match secret {
+        Secret::Literal(text) => Ok(text.clone()),
+        Secret::File(path) => from_file(path.clone()),
+        Secret::Env(name) => env::var(name).map_err(|_| SecretError::Env(name.clone())),
+        Secret::Credential(name) => {
+            let folder = env::var_os("CREDENTIALS_DIRECTORY").ok_or(SecretError::NoCredentials)?;
+            from_file(Path::new(&folder).join(name))
         }
     }
+}
+
+fn from_file(path: PathBuf) -> Result<String, SecretError> {
+    first_line(&path).map_err(|source| SecretError::File { path, source })
 }
 
 /// The first line of a regular file: a FIFO might block, and a device never end.
@@ -69,16 +65,6 @@ fn first_line(path: &Path) -> io::Result<String> {
     if line.is_empty() { Err(io::Error::other("its first line is empty")) } else { Ok(line.to_owned()) }
 }
 
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Literal(_) => f.write_str("Literal(***)"),
-            Self::File(path) => write!(f, "File({})", path.display()),
-            Self::Env(name) => write!(f, "Env({name})"),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -86,15 +72,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn debug_output_hides_a_literal_password() {
-        assert_eq!(format!("{:?}", Secret::Literal("hunter2".into())), "Literal(***)");
-    }
-
-    #[test]
     fn a_password_file_gives_its_first_line() {
         let file = tempfile::NamedTempFile::new().unwrap();
         fs::write(file.path(), "hunter2\nsecond line\n").unwrap();
-        assert_eq!(Secret::File(file.path().into()).reveal().unwrap(), "hunter2");
+        assert_eq!(reveal(&Secret::File(file.path().into())).unwrap(), "hunter2");
     }
 
     #[test]
@@ -104,7 +85,7 @@ mod tests {
         fs::write(path("empty"), "\nhunter2\n").unwrap();
         fs::write(path("crlf"), "hunter2\r\n").unwrap();
         rustix::fs::mkfifoat(rustix::fs::CWD, path("fifo"), rustix::fs::Mode::RWXU).unwrap();
-        let reveal = |path: PathBuf| Secret::File(path).reveal().map_err(|error| error.to_string());
+        let reveal = |path: PathBuf| super::reveal(&Secret::File(path)).map_err(|error| error.to_string());
         for (name, why) in [("empty", "its first line is empty"), ("fifo", "it is no file")] {
             let error = format!("cannot read the password file {}: {why}", path(name).display());
             assert_eq!(reveal(path(name)), Err(error));
@@ -115,7 +96,7 @@ mod tests {
 
     #[test]
     fn a_variable_that_is_not_set_is_named() {
-        let error = Secret::Env("IRONLANCE_NO_SUCH".into()).reveal().unwrap_err();
+        let error = reveal(&Secret::Env("IRONLANCE_NO_SUCH".into())).unwrap_err();
         assert!(error.to_string().contains("IRONLANCE_NO_SUCH"));
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Nothing in here does I/O, reads a clock or looks at the environment.
 
+pub mod alerting;
 pub mod capture;
 pub mod cli;
 pub mod event;

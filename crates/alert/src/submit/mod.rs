@@ -14,7 +14,7 @@ use crate::outbox::record::StoredAlert;
 use crate::outbox::retention::{OutboxLimits, Retention};
 use crate::outbox::{Outbox, OutboxError, OutboxFolder, TransportOverride, new_id, unix_time};
 use crate::receiver::{Receiver, Transport};
-use crate::secret::Secret;
+use crate::secret::{Secret, reveal};
 use launcher::{DelivererLauncher, StartReason};
 use memory_handover::MemoryHandover;
 
@@ -297,7 +297,7 @@ fn embed_password(transport: &mut Transport) {
     if let Transport::Smtp(server) = transport
         && let Some(secret @ Secret::Env(_)) = &server.password
     {
-        match secret.reveal() {
+        match reveal(secret) {
             Ok(password) => server.password = Some(Secret::Literal(password)),
             Err(error) => log(&error.to_string()),
         }

@@ -14,7 +14,7 @@ use crate::alert::Alert;
 use crate::channel::{DeliveryError, DeliveryProgress, Receipt, RecipientRefusal, Retry};
 use crate::receiver::{Security, SmtpServer};
 use crate::render::mime::{AddressCharset, mail_for_server};
-use crate::secret::Secret;
+use crate::secret;
 
 /// An open connection.
 pub(super) struct SmtpSession {
@@ -34,7 +34,7 @@ impl SmtpSession {
         timeouts: &Timeouts,
         progress: &mut dyn DeliveryProgress,
     ) -> Result<Self, DeliveryError> {
-        let password = server.password.as_ref().map(Secret::reveal).transpose();
+        let password = server.password.as_ref().map(secret::reveal).transpose();
         let password = password.map_err(|error| DeliveryError::Unreachable(error.to_string()))?;
         let (stream, hello) = connect(server, timeouts, progress).await?;
         let mut session = Self {
