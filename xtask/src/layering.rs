@@ -22,9 +22,10 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("rpc", &["core", "net"]),
     ("alert", &["core", "net"]),
     ("listeners", &["alert", "core", "host", "net", "rpc"]),
+    ("watch", &["alert", "config", "core", "host", "net", "rpc"]),
     ("daemon", &["config", "core", "host", "net", "rpc"]),
     ("ctl", &["config", "core", "host", "net", "rpc"]),
-    ("ironlance", &["alert", "config", "core", "ctl", "daemon", "host", "listeners", "net", "rpc"]),
+    ("ironlance", &["alert", "config", "core", "ctl", "daemon", "host", "listeners", "net", "rpc", "watch"]),
     ("e2e", &[]),
 ];
 

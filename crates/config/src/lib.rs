@@ -3,6 +3,7 @@
 //! [`load()`] is the way in. Nothing here but `loader::files` and `glob` reads files, and `account` the user database.
 
 mod account;
+pub mod alerting;
 mod check;
 mod config;
 mod ctl_settings;

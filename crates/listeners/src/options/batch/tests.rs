@@ -114,7 +114,8 @@ fn show(mailer: BatchMailer, options: Options<BatchOptions>) -> String {
     let Transport::Smtp(server) = &receiver.transport else { return "sendmail".into() };
     let host =
         if server.port == 25 { server.host.clone() } else { format!("{}:{}", server.host, server.port) };
-    let password = server.password.as_ref().map(|password| ironlance_alert::secret::reveal(password).unwrap());
+    let password =
+        server.password.as_ref().map(|password| ironlance_alert::secret::reveal(password).unwrap());
     let auth = server.user.as_ref().zip(password).map(|(user, password)| format!("{user}:{password}"));
     differences(&[
         ("interval", format!("{:?}", options.own.interval).to_lowercase(), "1.0"),

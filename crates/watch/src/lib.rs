@@ -1,0 +1,3 @@
+//! `ironlance watch`: from process events to incidents, and from incidents to one message for each receiver.
+//!
+//! `machine` decides and is pure; `source` feeds it, `store` keeps it, `command` is what people call.
