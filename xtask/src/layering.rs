@@ -17,7 +17,7 @@ use crate::workspace::{MAIN_MANIFEST, Workspace};
 const LAYERS: &[(&str, &[&str])] = &[
     ("core", &[]),
     ("net", &[]),
-    ("host", &[]),
+    ("host", &["core"]),
     ("config", &["core", "host"]),
     ("rpc", &["core", "net"]),
     ("alert", &["core", "net"]),

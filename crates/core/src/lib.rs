@@ -6,6 +6,7 @@ pub mod alerting;
 pub mod capture;
 pub mod cli;
 pub mod event;
+pub mod journal;
 pub mod listener;
 pub mod log_level;
 pub mod process;

@@ -2,6 +2,7 @@
 //! shlex, comparison of secrets, suggestions, texts of panics.
 
 pub mod ansi;
+pub mod checked_line;
 pub mod constant_time;
 pub mod escape;
 pub mod glob;
