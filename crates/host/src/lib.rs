@@ -3,6 +3,8 @@
 pub mod code_pages;
 pub mod errno;
 pub mod heap;
+pub mod journal;
 pub mod local_time;
 pub mod nss;
 pub mod state_folder;
+pub mod supervisor_folder;
