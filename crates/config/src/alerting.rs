@@ -12,6 +12,8 @@ use ironlance_core::alerting::secret::Secret;
 use ironlance_core::time::window::Windows;
 use ironlance_core::{Namespec, Selection};
 
+use crate::loader::fault::ConfigFault;
+
 /// Where a value stands: the file as the configuration names it and the line, counted from 1.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ValueSource {
@@ -32,6 +34,27 @@ pub struct Alerting {
     pub silences: Vec<SilenceRule>,
     /// What each process says, by its name; every process of every program, listener and FastCGI program has an entry.
     pub programs: BTreeMap<Namespec, ProgramAlerting>,
+}
+
+/// What the configuration says of alerts, and what is wrong with it. A fault keeps neither the daemon nor `watch` from
+/// starting: what is left counts.
+#[derive(Clone, Debug, Default)]
+pub struct AlertingReport {
+    /// What could be read.
+    pub alerting: Alerting,
+    /// Every fault.
+    pub faults: Vec<ConfigFault>,
+    /// What is valid and looks wrong, each a line `file:line: [section] key …`.
+    pub warnings: Vec<String>,
+}
+
+/// What the daemon itself needs of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WatchSummary {
+    /// There is a receiver: `watch` is to be run.
+    pub has_receivers: bool,
+    /// `journal_maxbytes=` of `[watch]`.
+    pub journal_maxbytes: u64,
 }
 
 /// `[watch]`.
@@ -122,8 +145,6 @@ pub struct AlertReceiver {
     pub labels: BTreeMap<String, String>,
     /// `sms_max=COUNT/TIME`: the budget of its SMS channels.
     pub sms_max: Option<(u32, Duration)>,
-    /// `template=`.
-    pub template: Option<PathBuf>,
 }
 
 /// `mail=` and the keys beside it; as the options of the mail listeners.
@@ -378,6 +399,14 @@ impl Default for WatchSettings {
             journal_maxbytes: 64 << 20,
             history: Duration::from_secs(30 * 86_400),
         }
+    }
+}
+
+impl AlertingReport {
+    /// What the daemon needs.
+    pub(crate) fn summary(&self) -> WatchSummary {
+        let has_receivers = !self.alerting.receivers.is_empty();
+        WatchSummary { has_receivers, journal_maxbytes: self.alerting.watch.journal_maxbytes }
     }
 }
 

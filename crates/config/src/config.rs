@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use ironlance_core::GroupName;
 
+use crate::alerting::WatchSummary;
 use crate::group::Group;
 use crate::server::{HttpServer, ServerAddress};
 use crate::settings::Settings;
@@ -21,6 +22,8 @@ pub struct Config {
     pub servers: Vec<HttpServer>,
     /// The namespaces at which the stock XML-RPC interface is served: the names of the `rpcinterface` sections.
     pub interfaces: Vec<String>,
+    /// What the daemon needs of the alert sections; `None` where there are none.
+    pub watch: Option<WatchSummary>,
     /// What to log about the configuration once there is a log.
     pub notes: Notes,
 }

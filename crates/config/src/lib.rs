@@ -27,6 +27,7 @@ mod server;
 mod settings;
 pub mod value;
 
+pub use alerting::{Alerting, AlertingReport, WatchSummary};
 pub use check::{CheckReport, CheckResult, check};
 pub use config::{Config, Notes};
 pub use ctl_settings::CtlSettings;

@@ -4,10 +4,12 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::path::PathBuf;
 
+use ironlance_core::Namespec;
 use ironlance_core::text::python;
 
 use crate::account::Accounts;
 use crate::config::Notes;
+use crate::expansion::percent_format::FormatValue;
 use crate::expansion::{EnvVariables, ExpansionNames, expand};
 use crate::host_env::HostEnv;
 use crate::ini::{Ini, IniEntry, Section, SourceLocation};
@@ -46,6 +48,8 @@ pub(crate) struct LoadContext<'a> {
     pub(crate) variables: EnvVariables,
     /// What to log.
     pub(crate) notes: Notes,
+    /// Which section each process comes from; only where something is asked of alerts.
+    pub(crate) origins: Vec<ProcessOrigin<'a>>,
     faults: Vec<ConfigFault>,
     seen: HashSet<(String, String, String)>,
     room: usize,
@@ -61,6 +65,31 @@ pub(crate) struct SectionScope<'a> {
     pub(crate) names: ExpansionNames,
     /// How the original words its faults.
     pub(crate) wording: Wording,
+}
+
+/// The section that a process comes from, and its number in it.
+#[derive(Clone, Debug)]
+pub(crate) struct ProcessOrigin<'a> {
+    /// The process.
+    pub(crate) name: Namespec,
+    /// Its section.
+    pub(crate) section: &'a Section,
+    /// Its number, from `numprocs_start`.
+    pub(crate) number: i64,
+    /// `numprocs`.
+    pub(crate) count: i64,
+}
+
+impl ProcessOrigin<'_> {
+    /// The names that values of the process may use, beside those of every section.
+    pub(crate) fn names(&self) -> ExpansionNames {
+        let program = self.section.name.split_once(':').map_or("", |(_, label)| label);
+        let mut names =
+            ExpansionNames::default().with("program_name", program).with("group_name", &self.name.group.0);
+        names.set("process_num", FormatValue::Number(self.number));
+        names.set("numprocs", FormatValue::Number(self.count));
+        names
+    }
 }
 
 /// How the original words the faults of a section.
@@ -103,8 +132,9 @@ impl<'a> LoadContext<'a> {
     ) -> Self {
         let variables = EnvVariables::new(&host.environment);
         let (notes, faults, seen) = (Notes::default(), Vec::new(), HashSet::new());
+        let origins = Vec::new();
         let (room, work) = (MAX_PROGRAM_BYTES, MAX_WORK);
-        Self { ini, files, here, host, accounts, variables, notes, faults, seen, room, work }
+        Self { ini, files, here, host, accounts, variables, notes, origins, faults, seen, room, work }
     }
 
     /// How many faults there are by now.
@@ -313,7 +343,8 @@ impl<'a> LoadContext<'a> {
         format!("{}:{}: [{section}]{key} {text}", self.file(place), place.line)
     }
 
-    fn file(&self, place: SourceLocation) -> &str {
+    /// The file that a place is in, as it was named.
+    pub(crate) fn file(&self, place: SourceLocation) -> &str {
         self.files.get(place.file).map_or("", String::as_str)
     }
 }

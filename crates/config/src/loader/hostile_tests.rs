@@ -161,7 +161,7 @@ fn section() -> impl Strategy<Value = String> {
         |(name, values)| {
             let sorts = &crate::section::SECTION_KINDS;
             let sort = sorts.iter().find(|sort| name.starts_with(sort.prefix)).unwrap_or(&sorts[4]);
-            let keys: Vec<&str> = sort.keys.iter().chain(sort.also).copied().collect();
+            let keys: Vec<&str> = sort.all().collect();
             let lines = values.iter().map(|(at, value)| format!("{}={value}\n", at.get(&keys)));
             // Nothing of the disk but what is named here.
             let lines = lines.filter(|line| !line.starts_with("files="));

@@ -2,7 +2,7 @@
 
 pub(crate) mod context;
 pub(crate) mod fault;
-mod files;
+pub(crate) mod files;
 mod panic;
 pub(crate) mod raw;
 pub(crate) mod unknown_keys;
@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use crate::account::Accounts;
+use crate::alerting::AlertingReport;
 use crate::config::{Config, Notes};
 use crate::ctl_settings::CtlSettings;
 use crate::group::Group;
@@ -21,7 +22,7 @@ use crate::loader::context::LoadContext;
 use crate::loader::fault::{ConfigFault, ConfigFaults};
 use crate::loader::panic::catch_panic;
 use crate::program::Program;
-use crate::section::{eventlistener, fcgi, group, http, plugin, program, supervisorctl, supervisord};
+use crate::section::{self, eventlistener, fcgi, group, http, plugin, program, supervisorctl, supervisord};
 use crate::settings::{Overrides, Settings};
 use files::{IncludeMode, SourceFiles};
 
@@ -40,12 +41,17 @@ pub struct LoadReport {
     pub config: Result<Config, ConfigFaults>,
     /// All that was noted on the way; the configuration has the same.
     pub notes: Notes,
+    /// What it says of alerts.
+    pub alerting: AlertingReport,
 }
 
 /// Reads as [`load`] does, and keeps the notes also where there are faults.
 pub fn load_with_notes(file: &Path, overrides: &Overrides, machine: &HostEnv) -> LoadReport {
-    catch_panic(file, || read(file, overrides, machine))
-        .unwrap_or_else(|faults| LoadReport { config: Err(faults), notes: Notes::default() })
+    catch_panic(file, || read(file, overrides, machine)).unwrap_or_else(|faults| LoadReport {
+        config: Err(faults),
+        notes: Notes::default(),
+        alerting: AlertingReport::default(),
+    })
 }
 
 fn read(file: &Path, overrides: &Overrides, machine: &HostEnv) -> Result<LoadReport, ConfigFaults> {
@@ -72,18 +78,39 @@ fn read(file: &Path, overrides: &Overrides, machine: &HostEnv) -> Result<LoadRep
         &lint::LintInput { groups: &groups, servers: &servers, interfaces: &interfaces },
     );
     unknown_keys::warn_unknown_keys(&mut context);
+    let origins = std::mem::take(&mut context.origins);
     let (mut notes, later) = context.finish();
+    let wanted = || {
+        let mut context = LoadContext::new(&source.ini, &source.files, &source.here, machine, &accounts);
+        section::alerting::is_wanted(&context).then(|| {
+            let alerting = section::alerting::read(&mut context, &groups, &origins);
+            let (notes, mut faults) = context.finish();
+            faults.sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
+            AlertingReport { alerting, faults, warnings: notes.warnings }
+        })
+    };
+    let alerting = wanted();
+    let watch = alerting.as_ref().map(AlertingReport::summary);
+    let alerting = alerting.unwrap_or_default();
     let SourceFiles { notes: earlier, faults: mut all, .. } = source;
     all.extend(later);
     notes.warnings.splice(0..0, earlier.warnings);
     notes.infos.splice(0..0, earlier.infos);
+    notes.warnings.extend(alerting.faults.iter().map(ToString::to_string));
+    notes.warnings.extend(alerting.warnings.iter().cloned());
     let config = match settings {
-        Some(settings) if all.is_empty() => {
-            Ok(Config { file: file.to_owned(), settings, groups, servers, interfaces, notes: notes.clone() })
-        }
+        Some(settings) if all.is_empty() => Ok(Config {
+            file: file.to_owned(),
+            settings,
+            groups,
+            servers,
+            interfaces,
+            watch,
+            notes: notes.clone(),
+        }),
         _ => Err(ConfigFaults(all)),
     };
-    Ok(LoadReport { config, notes })
+    Ok(LoadReport { config, notes, alerting })
 }
 
 /// Reads `[supervisorctl]` of a configuration file; what the file includes does not count for it.

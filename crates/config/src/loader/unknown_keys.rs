@@ -5,6 +5,7 @@ use ironlance_core::text::suggest::suggest;
 use crate::expansion::ExpansionNames;
 use crate::ini::{IniEntry, Section};
 use crate::loader::context::{LoadContext, SectionScope};
+use crate::section::alerting::program::NAMED_CHECK;
 use crate::section::{SECTION_KINDS, SectionKind};
 use crate::value::shown;
 
@@ -61,7 +62,14 @@ fn kind_of(section: &str) -> Option<&'static SectionKind> {
 impl SectionKind {
     /// Whether a key is one of its own, or one that is marked as another tool's.
     fn knows(&self, key: &str) -> bool {
-        key.starts_with("x-") || self.keys.iter().chain(self.also).any(|known| *known == key)
+        let is_named_check =
+            key.starts_with(NAMED_CHECK) && self.also.iter().any(|keys| keys.contains(&"healthcheck"));
+        key.starts_with("x-") || is_named_check || self.all().any(|known| known == key)
+    }
+
+    /// Every key that it knows.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &'static str> {
+        self.keys.iter().chain(self.also.iter().copied().flatten()).copied()
     }
 }
 
@@ -69,7 +77,7 @@ fn suggest_key(key: &str, sort: &SectionKind) -> Option<&'static str> {
     if sort.knows(key) {
         return None;
     }
-    suggest(key, sort.keys.iter().chain(sort.also).copied())
+    suggest(key, sort.all())
 }
 
 fn suggest_section(section: &str) -> Option<String> {

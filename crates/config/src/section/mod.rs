@@ -1,5 +1,6 @@
 //! One file for each sort of section: its keys, their defaults, and what is made of them.
 
+pub(crate) mod alerting;
 pub(crate) mod eventlistener;
 pub(crate) mod factory;
 pub(crate) mod fcgi;
@@ -18,8 +19,8 @@ pub(crate) struct SectionKind {
     pub(crate) prefix: &'static str,
     /// Its keys.
     pub(crate) keys: &'static [&'static str],
-    /// The keys of another sort that it knows as well.
-    pub(crate) also: &'static [&'static str],
+    /// Lists of further keys that it knows as well.
+    pub(crate) also: &'static [&'static [&'static str]],
 }
 
 impl SectionKind {
@@ -30,16 +31,31 @@ impl SectionKind {
 }
 
 /// Every sort of section.
-pub(crate) const SECTION_KINDS: [SectionKind; 11] = [
+pub(crate) const SECTION_KINDS: [SectionKind; 14] = [
     SectionKind { prefix: "unix_http_server", keys: &http::UNIX_KEYS, also: &[] },
     SectionKind { prefix: "inet_http_server", keys: &http::INET_KEYS, also: &[] },
     SectionKind { prefix: "supervisord", keys: &supervisord::KEYS, also: &[] },
     SectionKind { prefix: "supervisorctl", keys: &supervisorctl::KEYS, also: &[] },
-    SectionKind { prefix: "program:", keys: &process::KEYS, also: &[] },
-    SectionKind { prefix: "eventlistener:", keys: &eventlistener::KEYS, also: &process::KEYS },
-    SectionKind { prefix: "fcgi-program:", keys: &fcgi::KEYS, also: &process::KEYS },
-    SectionKind { prefix: "group:", keys: &group::KEYS, also: &[] },
+    SectionKind { prefix: "program:", keys: &process::KEYS, also: &[&alerting::program::KEYS] },
+    SectionKind {
+        prefix: "eventlistener:",
+        keys: &eventlistener::KEYS,
+        also: &[&process::KEYS, &alerting::program::KEYS],
+    },
+    SectionKind {
+        prefix: "fcgi-program:",
+        keys: &fcgi::KEYS,
+        also: &[&process::KEYS, &alerting::program::KEYS],
+    },
+    SectionKind { prefix: "group:", keys: &group::KEYS, also: &[&alerting::program::KEYS] },
     SectionKind { prefix: "include", keys: &include::KEYS, also: &[] },
     SectionKind { prefix: "rpcinterface:", keys: &plugin::RPC_KEYS, also: &[] },
     SectionKind { prefix: "ctlplugin:", keys: &plugin::CTL_KEYS, also: &[] },
+    SectionKind { prefix: "watch", keys: &alerting::WATCH_KEYS, also: &[&alerting::receiver::SHARED_KEYS] },
+    SectionKind {
+        prefix: "alert:",
+        keys: &alerting::receiver::KEYS,
+        also: &[&alerting::channels::KEYS, &alerting::channels::MAIL_KEYS],
+    },
+    SectionKind { prefix: "silence:", keys: &alerting::SILENCE_KEYS, also: &[] },
 ];

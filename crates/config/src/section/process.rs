@@ -4,16 +4,19 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use ironlance_core::ProcessName;
 use ironlance_core::process::lifecycle::Autorestart;
 use ironlance_core::signal;
+use ironlance_core::{Namespec, ProcessName};
 
 use crate::env_pairs::parse_env_pairs;
 use crate::expansion::ExpansionNames;
 use crate::expansion::percent_format::FormatValue;
 use crate::ini::Section;
-use crate::loader::context::{FaultRecorded, LoadContext, SectionScope, WORK_PER_SECTION, Wording};
+use crate::loader::context::{
+    FaultRecorded, LoadContext, ProcessOrigin, SectionScope, WORK_PER_SECTION, Wording,
+};
 use crate::program::{LogTarget, OutputConfig, Program};
+use crate::section::alerting;
 use crate::value::{self, InvalidValue, LogDestination, breaks_tokens, shown};
 
 /// The keys that all three know.
@@ -126,6 +129,7 @@ pub(crate) fn read<'a>(
     let common = common(context, &scope);
     check(context, &scope, &common);
     let mut programs = Vec::new();
+    let keeps_origins = alerting::is_wanted(context);
     for number in common.first..common.first.saturating_add(common.count) {
         // What is wrong with one process is wrong with them all.
         match process(context, &mut scope, &common, number, shared) {
@@ -133,6 +137,10 @@ pub(crate) fn read<'a>(
                 if breaks_tokens(&program.name.0) && programs.is_empty() {
                     let name = shown(&program.name.0);
                     context.warn_at(&scope, "process_name", &format!("{UNREADABLE}: {name}"));
+                }
+                if keeps_origins {
+                    let name = Namespec::new(group, &*program.name.0);
+                    context.origins.push(ProcessOrigin { name, section, number, count: common.count });
                 }
                 programs.push(program);
             }

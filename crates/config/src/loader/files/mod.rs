@@ -4,6 +4,7 @@ mod bytes;
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::account::Accounts;
@@ -46,6 +47,18 @@ pub(crate) enum IncludeMode {
     Follow,
     /// The file alone.
     Ignore,
+}
+
+/// A line of a file, from 1, for messages about what the reader of the form has left out.
+pub(crate) fn line_of(file: &str, line: u32) -> Option<String> {
+    let text = read(Path::new(file), &mut MAX_FILE.clone()).ok()?;
+    let at = usize::try_from(line).ok()?.checked_sub(1)?;
+    text.lines().nth(at).map(str::to_owned)
+}
+
+/// Whether users other than its owner and its group can read a file.
+pub(crate) fn is_readable_by_others(file: &str) -> bool {
+    fs::metadata(file).is_ok_and(|found| found.permissions().mode() & 0o004 != 0)
 }
 
 /// Reads the configuration file. Fails where the sections cannot be checked.

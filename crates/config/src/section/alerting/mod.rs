@@ -1,0 +1,215 @@
+//! `[watch]`, `[alert:x]`, `[silence:x]` and the alert keys of programs, to an [`Alerting`]. Supervisor ignores all of it.
+
+pub(crate) mod channels;
+mod checks;
+mod graph;
+pub(crate) mod program;
+pub(crate) mod receiver;
+mod source;
+mod values;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use ironlance_core::{Namespec, Selection};
+
+use crate::alerting::{
+    AlertReceiver, Alerting, Ping, ProgramAlerting, SilenceRule, ValueSource, WatchSettings,
+};
+use crate::expansion::ExpansionNames;
+use crate::group::Group;
+use crate::ini::Section;
+use crate::loader::context::{LoadContext, ProcessOrigin};
+use receiver::ReceiverDefaults;
+use source::AlertSection;
+use values::{bad, causes, duration, list, patterns, positive_duration, secret_url, size, web_url, windows};
+
+/// The keys of `[watch]` beside those of all receivers.
+pub(crate) const WATCH_KEYS: [&str; 8] =
+    ["host", "url", "timezone", "loop", "recover_after", "ping", "journal_maxbytes", "history"];
+/// The keys of `[silence:x]`.
+pub(crate) const SILENCE_KEYS: [&str; 4] = ["programs", "when", "causes", "comment"];
+
+/// The least that a journal may hold (bytes): two segments.
+const LEAST_JOURNAL: u64 = 2 << 20;
+
+/// Whether a configuration has anything for `watch`.
+pub(crate) fn is_wanted(context: &LoadContext<'_>) -> bool {
+    context.ini.sections().iter().any(|section| section.name == "watch" || section.name.starts_with("alert:"))
+}
+
+/// All that the configuration says of alerts; `groups` are what runs, `origins` the sections that it comes from.
+pub(crate) fn read<'a>(
+    context: &mut LoadContext<'a>,
+    groups: &[Group],
+    origins: &[ProcessOrigin<'a>],
+) -> Alerting {
+    let watch_section = context.ini.section("watch");
+    let (watch, shared) = watch(context, watch_section);
+    let mut alerting = Alerting { watch, ..Alerting::default() };
+    let sections = context.ini.sections();
+    for section in sections.iter().filter(|section| section.name.starts_with("alert:")) {
+        let mut section = AlertSection::new(context, section, ExpansionNames::default());
+        apprise_hints(&mut section);
+        alerting.receivers.extend(receiver::read(&mut section, &shared));
+    }
+    for section in sections.iter().filter(|section| section.name.starts_with("silence:")) {
+        alerting.silences.extend(silence(&mut AlertSection::new(
+            context,
+            section,
+            ExpansionNames::default(),
+        )));
+    }
+    alerting.programs = programs(context, &alerting.watch, groups, origins);
+    graph::check(context, &alerting);
+    warn_of_readable_secrets(context);
+    alerting
+}
+
+fn watch<'a>(
+    context: &mut LoadContext<'a>,
+    section: Option<&'a Section>,
+) -> (WatchSettings, ReceiverDefaults) {
+    let Some(section) = section else { return (WatchSettings::default(), ReceiverDefaults::default()) };
+    let mut section = AlertSection::new(context, section, ExpansionNames::default());
+    let shared = ReceiverDefaults::default().with(&mut section);
+    let default = WatchSettings::default();
+    let settings = WatchSettings {
+        chinese: shared.is_chinese(),
+        host: section.optional("host", |text| Ok(text.trim().to_owned())),
+        url: section.optional("url", web_url),
+        timezone: section.optional("timezone", timezone),
+        crash_loop: section.or("loop", default.crash_loop, program::crash_loop),
+        recover_after: section.or("recover_after", default.recover_after, positive_duration),
+        ping: section.optional("ping", ping),
+        journal_maxbytes: section.or("journal_maxbytes", default.journal_maxbytes, journal_size),
+        history: section.or("history", default.history, duration),
+    };
+    (settings, shared)
+}
+
+/// The form of an IANA name; whether the machine knows it is seen by who uses it.
+fn timezone(text: &str) -> Result<String, crate::value::InvalidValue> {
+    let text = text.trim();
+    let is_part = |c: char| c.is_ascii_alphanumeric() || "/_+-".contains(c);
+    if text.is_empty() || !text.chars().all(is_part) || text.starts_with('/') {
+        return Err(bad("read as a time zone (Asia/Shanghai)", text));
+    }
+    Ok(text.to_owned())
+}
+
+/// `URL every T`.
+fn ping(text: &str) -> Result<Ping, crate::value::InvalidValue> {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    match words[..] {
+        [url, "every", time] => Ok(Ping { url: secret_url(url)?, every: positive_duration(time)? }),
+        _ => Err(bad("read as URL every TIME", text)),
+    }
+}
+
+fn journal_size(text: &str) -> Result<u64, crate::value::InvalidValue> {
+    size(text).and_then(|bytes| {
+        if bytes < LEAST_JOURNAL { Err(bad("keep a journal of less than 2MB", text)) } else { Ok(bytes) }
+    })
+}
+
+fn silence(section: &mut AlertSection<'_, '_>) -> Option<SilenceRule> {
+    for key in ["programs", "when"].into_iter().filter(|key| !section.has(key)).collect::<Vec<_>>() {
+        section.refuse("", bad("do without the key", key));
+    }
+    let mut programs = Selection::default();
+    if let Some(Err(bad)) = section.text("programs").map(|text| patterns(&text, false, &mut programs)) {
+        section.refuse("programs", bad);
+    }
+    let causes = section.or("causes", Vec::new(), causes);
+    let comment = section.or("comment", String::new(), |text| Ok(text.to_owned()));
+    let (name, source) = (section.scope.label().to_owned(), section.source());
+    Some(SilenceRule { name, source, programs, when: section.optional("when", windows)?, causes, comment })
+}
+
+/// What each process says, its group's keys below its own.
+fn programs<'a>(
+    context: &mut LoadContext<'a>,
+    watch: &WatchSettings,
+    groups: &[Group],
+    origins: &[ProcessOrigin<'a>],
+) -> BTreeMap<Namespec, ProgramAlerting> {
+    // Of processes of one name the last counts, as in the groups.
+    let by_name: BTreeMap<_, _> = origins.iter().map(|origin| (&origin.name, origin)).collect();
+    let mut all = BTreeMap::new();
+    for group in groups {
+        for program in &group.programs {
+            let name = Namespec::new(&*group.name.0, &*program.name.0);
+            let startsecs = Duration::from_secs(u64::try_from(program.startsecs).unwrap_or(0).min(86_400));
+            let mut alerting = program::defaults(watch, startsecs);
+            let group_section = context.ini.section(&format!("group:{}", group.name));
+            let origin = by_name.get(&name);
+            let names = origin.map_or_else(ExpansionNames::default, |origin| origin.names());
+            for section in group_section.into_iter().chain(origin.map(|origin| origin.section)) {
+                alerting = program::read(&mut AlertSection::new(context, section, names.clone()), alerting);
+            }
+            all.insert(name, alerting);
+        }
+    }
+    all
+}
+
+/// Keys of services that are reached by a command.
+fn apprise_hints(section: &mut AlertSection<'_, '_>) {
+    for key in channels::BY_APPRISE.into_iter().filter(|key| section.has(key)).collect::<Vec<_>>() {
+        let what = format!("cannot send by {key} ourselves: use command=/usr/bin/apprise … (docs/watch.md)");
+        section.refuse(key, crate::value::InvalidValue { original: what.clone(), what });
+    }
+}
+
+/// A literal secret in a file that others can read.
+fn warn_of_readable_secrets(context: &mut LoadContext<'_>) {
+    const SECRETS: [&str; 18] = [
+        "slack",
+        "slack_token",
+        "teams",
+        "dingtalk",
+        "dingtalk_secret",
+        "wecom",
+        "feishu",
+        "feishu_secret",
+        "telegram",
+        "pagerduty",
+        "webhook_secret",
+        "ntfy_token",
+        "sms_secret",
+        "smtp",
+        "proxy",
+        "webhook_header",
+        "webhook",
+        "ping",
+    ];
+    let sections = context.ini.sections();
+    for section in
+        sections.iter().filter(|section| section.name.starts_with("alert:") || section.name == "watch")
+    {
+        let scope = crate::loader::context::SectionScope::new(section, ExpansionNames::default());
+        for entry in section.entries() {
+            let holds_secret = SECRETS.contains(&entry.key.as_str())
+                && list(&entry.value).iter().any(|part| {
+                    !["file:", "env:", "credential:"].iter().any(|place| part.starts_with(place))
+                })
+                && (entry.key != "smtp" || entry.value.contains('@') && entry.value.matches(':').count() > 1)
+                && !entry.value.contains("%(ENV_");
+            let is_public =
+                holds_secret && crate::loader::files::is_readable_by_others(context.file(entry.place));
+            if is_public {
+                let text = "holds a secret in a file that other users can read: make the file 0600, or write file:/path";
+                context.warn_at(&scope, &entry.key, text);
+            }
+        }
+    }
+}
+
+/// Where a receiver's section begins, for what concerns two of them.
+fn source_of<'r>(receivers: &'r [AlertReceiver], name: &str) -> Option<&'r ValueSource> {
+    receivers.iter().find(|receiver| receiver.name == name).map(|receiver| &receiver.source)
+}
