@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::host_env::HostEnv;
 use crate::listener_outboxes::listeners_without_outbox;
-use crate::loader::load;
+use crate::loader::load_with_notes;
 use crate::settings::Overrides;
 
 /// What came of looking.
@@ -25,10 +25,13 @@ pub enum CheckResult {
     Faulty,
 }
 
-/// Reads a configuration file as [`load()`] does, and reports on it for a person.
+/// Reads a configuration file as [`load()`](crate::load) does, and reports on it for a person. A fault of the alert
+/// sections, with which the daemon would start, is a fault here.
 pub fn check(file: &Path, overrides: &Overrides, machine: &HostEnv) -> CheckReport {
-    match load(file, overrides, machine) {
-        Ok(config) => {
+    let report = load_with_notes(file, overrides, machine);
+    let of_alerts = report.alerting.faults;
+    match report.config {
+        Ok(config) if of_alerts.is_empty() => {
             let processes =
                 plural(config.groups.iter().map(|group| group.programs.len()).sum(), "process", "es");
             let groups = plural(config.groups.len(), "group", "s");
@@ -42,10 +45,11 @@ pub fn check(file: &Path, overrides: &Overrides, machine: &HostEnv) -> CheckRepo
             remarks.extend(config.notes.hints.iter().map(|hint| format!("hint: {hint}")));
             CheckReport { remarks, result: CheckResult::Sound(line) }
         }
-        Err(faults) => CheckReport {
-            remarks: faults.0.iter().map(ToString::to_string).collect(),
-            result: CheckResult::Faulty,
-        },
+        config => {
+            let faults = config.err().map_or_else(Vec::new, |faults| faults.0);
+            let remarks = faults.iter().chain(&of_alerts).map(ToString::to_string).collect();
+            CheckReport { remarks, result: CheckResult::Faulty }
+        }
     }
 }
 
@@ -88,6 +92,17 @@ mod tests {
             (plural(0, "group", "s"), plural(2, "process", "es")),
             ("0 groups".into(), "2 processes".into())
         );
+    }
+
+    #[test]
+    fn a_fault_of_an_alert_section_is_a_fault_beside_the_others() {
+        let alone = checked("[supervisord]\n[alert:a]\nmail=x@y\nrepeat=soon\n");
+        assert_eq!(alone.result, CheckResult::Faulty);
+        let line = "s.conf:4: [alert:a] repeat: cannot read as a time (45, 45s, 2m, 1h or 1d): soon";
+        assert_eq!(alone.remarks, [line]);
+        let both =
+            checked("[supervisord]\n[program:a]\npriority=x\ncommand=a\n[alert:a]\nmail=x@y\nrepeat=soon\n");
+        assert_eq!(both.remarks.len(), 2, "{both:?}");
     }
 
     #[test]

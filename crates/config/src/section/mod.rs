@@ -51,11 +51,7 @@ pub(crate) const SECTION_KINDS: [SectionKind; 14] = [
     SectionKind { prefix: "include", keys: &include::KEYS, also: &[] },
     SectionKind { prefix: "rpcinterface:", keys: &plugin::RPC_KEYS, also: &[] },
     SectionKind { prefix: "ctlplugin:", keys: &plugin::CTL_KEYS, also: &[] },
-    SectionKind { prefix: "watch", keys: &alerting::WATCH_KEYS, also: &[&alerting::receiver::SHARED_KEYS] },
-    SectionKind {
-        prefix: "alert:",
-        keys: &alerting::receiver::KEYS,
-        also: &[&alerting::channels::KEYS, &alerting::channels::MAIL_KEYS],
-    },
+    SectionKind { prefix: "watch", keys: &alerting::WATCH_KEYS, also: &[] },
+    SectionKind { prefix: "alert:", keys: &alerting::RECEIVER_KEYS, also: &[] },
     SectionKind { prefix: "silence:", keys: &alerting::SILENCE_KEYS, also: &[] },
 ];

@@ -63,7 +63,7 @@ pub(super) const CHANNELS: &[ChannelKeys] = &[
 ];
 
 /// The first keys of all channels and those of the table.
-pub(crate) const KEYS: [&str; 38] = [
+pub(super) const KEYS: [&str; 38] = [
     "mail",
     "slack",
     "slack_token",
@@ -105,7 +105,7 @@ pub(crate) const KEYS: [&str; 38] = [
 ];
 
 /// The keys of mail beside `mail` itself.
-pub(crate) const MAIL_KEYS: [&str; 7] =
+pub(super) const MAIL_KEYS: [&str; 7] =
     ["smtp", "sendmail", "from", "tls", "ca_file", "password_file", "mail_form"];
 
 /// Services that other tools have a key for, and that are reached with `command=apprise …`.

@@ -1,10 +1,10 @@
 //! `[watch]`, `[alert:x]`, `[silence:x]` and the alert keys of programs, to an [`Alerting`]. Supervisor ignores all of it.
 
-pub(crate) mod channels;
+mod channels;
 mod checks;
 mod graph;
 pub(crate) mod program;
-pub(crate) mod receiver;
+mod receiver;
 mod source;
 mod values;
 
@@ -22,19 +22,42 @@ use crate::alerting::{
 use crate::expansion::ExpansionNames;
 use crate::group::Group;
 use crate::ini::Section;
-use crate::loader::context::{LoadContext, ProcessOrigin};
+use crate::loader::context::{LoadContext, ProcessOrigin, SectionScope};
+use crate::loader::files::is_readable_by_others;
+use crate::value::InvalidValue;
 use receiver::ReceiverDefaults;
 use source::AlertSection;
-use values::{bad, causes, duration, list, patterns, positive_duration, secret_url, size, web_url, windows};
+use values::{bad, causes, duration, patterns, positive_duration, secret_url, size, web_url, windows};
 
 /// The keys of `[watch]` beside those of all receivers.
-pub(crate) const WATCH_KEYS: [&str; 8] =
+const OWN_WATCH_KEYS: [&str; 8] =
     ["host", "url", "timezone", "loop", "recover_after", "ping", "journal_maxbytes", "history"];
+/// The keys of `[watch]`.
+pub(crate) const WATCH_KEYS: [&str; 16] = joined(&[&OWN_WATCH_KEYS, &receiver::SHARED_KEYS]);
+/// The keys of `[alert:x]`.
+pub(crate) const RECEIVER_KEYS: [&str;
+    receiver::KEYS.len() + channels::KEYS.len() + channels::MAIL_KEYS.len()] =
+    joined(&[&receiver::KEYS, &channels::KEYS, &channels::MAIL_KEYS]);
 /// The keys of `[silence:x]`.
 pub(crate) const SILENCE_KEYS: [&str; 4] = ["programs", "when", "causes", "comment"];
 
 /// The least that a journal may hold (bytes): two segments.
 const LEAST_JOURNAL: u64 = 2 << 20;
+
+/// Lists one behind the other.
+const fn joined<const N: usize>(lists: &[&[&'static str]]) -> [&'static str; N] {
+    let mut all = [""; N];
+    let (mut list, mut at, mut filled) = (0, 0, 0);
+    while list < lists.len() {
+        if at == lists[list].len() {
+            (list, at) = (list + 1, 0);
+        } else {
+            all[filled] = lists[list][at];
+            (at, filled) = (at + 1, filled + 1);
+        }
+    }
+    all
+}
 
 /// Whether a configuration has anything for `watch`.
 pub(crate) fn is_wanted(context: &LoadContext<'_>) -> bool {
@@ -92,7 +115,7 @@ fn watch<'a>(
 }
 
 /// The form of an IANA name; whether the machine knows it is seen by who uses it.
-fn timezone(text: &str) -> Result<String, crate::value::InvalidValue> {
+fn timezone(text: &str) -> Result<String, InvalidValue> {
     let text = text.trim();
     let is_part = |c: char| c.is_ascii_alphanumeric() || "/_+-".contains(c);
     if text.is_empty() || !text.chars().all(is_part) || text.starts_with('/') {
@@ -102,7 +125,7 @@ fn timezone(text: &str) -> Result<String, crate::value::InvalidValue> {
 }
 
 /// `URL every T`.
-fn ping(text: &str) -> Result<Ping, crate::value::InvalidValue> {
+fn ping(text: &str) -> Result<Ping, InvalidValue> {
     let words: Vec<&str> = text.split_whitespace().collect();
     match words[..] {
         [url, "every", time] => Ok(Ping { url: secret_url(url)?, every: positive_duration(time)? }),
@@ -110,7 +133,7 @@ fn ping(text: &str) -> Result<Ping, crate::value::InvalidValue> {
     }
 }
 
-fn journal_size(text: &str) -> Result<u64, crate::value::InvalidValue> {
+fn journal_size(text: &str) -> Result<u64, InvalidValue> {
     size(text).and_then(|bytes| {
         if bytes < LEAST_JOURNAL { Err(bad("keep a journal of less than 2MB", text)) } else { Ok(bytes) }
     })
@@ -161,52 +184,49 @@ fn programs<'a>(
 fn apprise_hints(section: &mut AlertSection<'_, '_>) {
     for key in channels::BY_APPRISE.into_iter().filter(|key| section.has(key)).collect::<Vec<_>>() {
         let what = format!("cannot send by {key} ourselves: use command=/usr/bin/apprise … (docs/watch.md)");
-        section.refuse(key, crate::value::InvalidValue { original: what.clone(), what });
+        section.refuse(key, InvalidValue { original: what.clone(), what });
     }
 }
 
+/// The keys whose values are secrets; `smtp` and `proxy` are where they hold a password.
+const SECRETS: [&str; 17] = [
+    "slack",
+    "slack_token",
+    "teams",
+    "dingtalk",
+    "dingtalk_secret",
+    "wecom",
+    "feishu",
+    "feishu_secret",
+    "telegram",
+    "pagerduty",
+    "webhook",
+    "webhook_secret",
+    "webhook_header",
+    "ntfy_token",
+    "sms_secret",
+    "smtp",
+    "proxy",
+];
+
 /// A literal secret in a file that others can read.
 fn warn_of_readable_secrets(context: &mut LoadContext<'_>) {
-    const SECRETS: [&str; 18] = [
-        "slack",
-        "slack_token",
-        "teams",
-        "dingtalk",
-        "dingtalk_secret",
-        "wecom",
-        "feishu",
-        "feishu_secret",
-        "telegram",
-        "pagerduty",
-        "webhook_secret",
-        "ntfy_token",
-        "sms_secret",
-        "smtp",
-        "proxy",
-        "webhook_header",
-        "webhook",
-        "ping",
-    ];
-    let sections = context.ini.sections();
-    for section in
-        sections.iter().filter(|section| section.name.starts_with("alert:") || section.name == "watch")
-    {
-        let scope = crate::loader::context::SectionScope::new(section, ExpansionNames::default());
-        for entry in section.entries() {
-            let holds_secret = SECRETS.contains(&entry.key.as_str())
-                && list(&entry.value).iter().any(|part| {
-                    !["file:", "env:", "credential:"].iter().any(|place| part.starts_with(place))
-                })
-                && (entry.key != "smtp" || entry.value.contains('@') && entry.value.matches(':').count() > 1)
-                && !entry.value.contains("%(ENV_");
-            let is_public =
-                holds_secret && crate::loader::files::is_readable_by_others(context.file(entry.place));
-            if is_public {
+    for section in context.ini.sections().iter().filter(|section| section.name.starts_with("alert:")) {
+        let scope = SectionScope::new(section, ExpansionNames::default());
+        for entry in section.entries().iter().filter(|entry| holds_secret(&entry.key, &entry.value)) {
+            if is_readable_by_others(context.file(entry.place)) {
                 let text = "holds a secret in a file that other users can read: make the file 0600, or write file:/path";
                 context.warn_at(&scope, &entry.key, text);
             }
         }
     }
+}
+
+/// Whether a value is a secret itself, and does not only say where one is.
+fn holds_secret(key: &str, value: &str) -> bool {
+    let is_elsewhere = ["file:", "env:", "credential:", "%(ENV_"].iter().any(|place| value.contains(place));
+    let has_password = || value.split_once('@').is_some_and(|(login, _)| login.matches(':').count() > 1);
+    SECRETS.contains(&key) && !is_elsewhere && (!matches!(key, "smtp" | "proxy") || has_password())
 }
 
 /// Where a receiver's section begins, for what concerns two of them.

@@ -16,7 +16,7 @@ use crate::alerting::{AlertReceiver, GroupBy, Handover};
 use crate::value::InvalidValue;
 
 /// The keys of `[alert:x]` that are not of a channel.
-pub(crate) const KEYS: [&str; 17] = [
+pub(super) const KEYS: [&str; 17] = [
     "proxy",
     "on",
     "only",
@@ -37,7 +37,7 @@ pub(crate) const KEYS: [&str; 17] = [
 ];
 
 /// The keys that `[watch]` gives for all receivers.
-pub(crate) const SHARED_KEYS: [&str; 8] =
+pub(super) const SHARED_KEYS: [&str; 8] =
     ["on", "group_by", "group_wait", "group_interval", "repeat", "quiet", "max_items", "lang"];
 
 /// The causes that are told where nothing says so.

@@ -218,8 +218,34 @@ fn what_looks_wrong_is_a_warning() {
 }
 
 #[test]
+fn a_secret_in_a_file_that_others_can_read_is_a_warning_and_a_place_is_none() {
+    for (key, value, is_secret) in [
+        ("slack", "https://hooks.slack.com/x", true),
+        ("slack", "file:/etc/slack.url", false),
+        ("webhook_header", "Authorization: env:AUTH", false),
+        ("webhook_header", "Authorization: Bearer x", true),
+        ("smtp", "smtps://anna@mail", false),
+        ("smtp", "smtps://anna:secret@mail", true),
+        ("proxy", "http://proxy:3128", false),
+        ("telegram", "%(ENV_TOKEN)s", false),
+        ("on", "all", false),
+    ] {
+        assert_eq!(super::holds_secret(key, value), is_secret, "{key}={value}");
+    }
+}
+
+#[test]
 fn without_alert_sections_nothing_is_read() {
     let report = load("[supervisord]\n[program:web]\ncommand=x\nhealthcheck=nonsense\n");
     assert_eq!(report.config.unwrap().watch, None);
     assert!(report.alerting.faults.is_empty());
+}
+
+#[test]
+fn every_key_of_a_program_stands_in_the_document() {
+    let document = include_str!("../../../../../docs/watch.md");
+    let in_table = |key: &str| document.contains(&format!("\n| `{key}` |"));
+    for key in super::program::KEYS {
+        assert!(in_table(key), "{key}");
+    }
 }
