@@ -65,7 +65,7 @@ fn run(args: Args) -> Result<ExitCode> {
 
 /// Everything that is found about a configuration.
 fn examine(file: &Path, outline: &RawConfig, host_env: &HostEnv) -> Findings {
-    let LoadReport { config: loaded, notes } = load_with_notes(file, &Overrides::default(), host_env);
+    let LoadReport { config: loaded, notes, .. } = load_with_notes(file, &Overrides::default(), host_env);
     let mut found = Findings::default();
     for fault in loaded.as_ref().err().iter().flat_map(|ConfigFaults(faults)| faults) {
         found.line(outline, FindingKind::Fault, &fault.to_string());

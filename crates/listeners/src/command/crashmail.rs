@@ -10,7 +10,7 @@ use ironlance_host::local_time;
 use super::alert_context::AlertContext;
 use super::{CommandLogic, listen, options, start_check};
 use crate::environment::ListenerEnv;
-use crate::options::MailDestination;
+use crate::options::ListenerDestination;
 use crate::options::crashmail::parse;
 use crate::protocol::ReceivedEvent;
 use crate::rule::crash::{self, CrashRule};
@@ -31,7 +31,7 @@ fn run(args: &[String]) -> Result<ExitCode, ExitCode> {
     }
     // The original never speaks to supervisord: a URL that leads nowhere only costs the details.
     let supervisor = environment.supervisor().ok().flatten();
-    let MailDestination { receiver, email } = options.destination;
+    let ListenerDestination { receiver, email } = options.destination;
     let alerts = AlertContext::open("crashmail", &environment, supervisor, receiver, !options.brief);
     start_check::report_unmatched_names(alerts.supervisor.as_ref(), options.filter.named());
     let unused_events = start_check::report_unused_events(&environment, options.triggers);

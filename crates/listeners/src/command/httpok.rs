@@ -21,7 +21,7 @@ use super::{
     CommandLogic, ReminderClock, fail, is_tick, listen, options, require_supervisor, start_check, subject,
 };
 use crate::environment::ListenerEnv;
-use crate::options::MailDestination;
+use crate::options::ListenerDestination;
 use crate::options::httpok::{HttpokOptions, parse};
 use crate::pending_restarts::{PendingRestarts, RestartOutcome, restart};
 use crate::probe::http::{HttpCheck, PageUrl};
@@ -45,7 +45,7 @@ fn run(args: &[String]) -> Result<ExitCode, ExitCode> {
     let environment = ListenerEnv::from_env();
     let supervisor = require_supervisor("httpok", &environment, ExitCode::SUCCESS)?;
     let check = check(&options.own).map_err(|error| fail("httpok", &error))?;
-    let MailDestination { receiver, email } = options.destination;
+    let ListenerDestination { receiver, email } = options.destination;
     let alerts =
         AlertContext::open("httpok", &environment, Some(supervisor.clone()), receiver, !options.brief);
     start_check::report_unmatched_names(Some(&supervisor), options.filter.named());

@@ -20,7 +20,7 @@ use crate::options::memmon::{MemmonOptions, parse};
 use crate::pending_restarts::{PendingRestarts, RestartOutcome, restart};
 use crate::probe::memory::{MemoryError, read_memory};
 use crate::protocol::ReceivedEvent;
-use crate::rule::memory::{self, LimitState, MemoryLimit, MemoryRule};
+use crate::rule::memory::{self, LimitState, ListenerMemoryLimit, MemoryRule};
 use crate::write_log;
 
 /// The command; `args` without its name.
@@ -132,7 +132,7 @@ impl Memmon {
         received: &ReceivedEvent,
         info: &ProcessInfo,
         bytes: u64,
-        limit: &MemoryLimit,
+        limit: &ListenerMemoryLimit,
     ) {
         let namespec = info.namespec();
         let name = namespec.qualified();

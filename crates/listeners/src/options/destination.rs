@@ -1,4 +1,4 @@
-//! [`MailDestination`]: the transport and the recipients of a command's mails, resolved from its [`MailOptions`] and the
+//! [`ListenerDestination`]: the transport and the recipients of a command's mails, resolved from its [`MailOptions`] and the
 //! environment.
 
 use std::path::{Path, PathBuf};
@@ -37,7 +37,7 @@ pub(super) struct MailOptions {
 
 /// The transport and the recipients of a command's mails.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct MailDestination {
+pub struct ListenerDestination {
     /// `None` when there is no recipient.
     pub receiver: Option<Receiver>,
     /// The recipients as given, for the To line that crashmail and httpok log; `None` when there is none.
@@ -49,7 +49,7 @@ pub(super) fn resolve(
     mail: &MailOptions,
     test_alert: bool,
     environment: &OptionsEnv<'_>,
-) -> Result<MailDestination, OptionError> {
+) -> Result<ListenerDestination, OptionError> {
     let to = addresses(&mail.recipients);
     let transport = match &mail.server {
         Some((option, server)) => {
@@ -71,7 +71,7 @@ pub(super) fn resolve(
                 "cannot send a test alert: -m/--email names no recipient".into(),
             ));
         }
-        return Ok(MailDestination::default());
+        return Ok(ListenerDestination::default());
     }
     let given: Vec<&str> =
         mail.recipients.iter().map(String::as_str).filter(|given| !given.is_empty()).collect();
@@ -81,7 +81,7 @@ pub(super) fn resolve(
         Transport::Smtp(_) => to,
         Transport::Sendmail { .. } | Transport::BodyOnly { .. } => vec![email.clone()],
     };
-    Ok(MailDestination {
+    Ok(ListenerDestination {
         receiver: Some(Receiver { name: String::new(), transport, from, to, format: Format::Mail }),
         email: Some(email),
     })
@@ -91,7 +91,7 @@ pub(super) fn resolve(
 pub(super) fn resolve_batch(
     mail: &MailOptions,
     environment: &OptionsEnv<'_>,
-) -> Result<MailDestination, OptionError> {
+) -> Result<ListenerDestination, OptionError> {
     let to = addresses(&mail.recipients);
     let missing = |what: &str| OptionError::Incomplete(format!("cannot mail: {what}"));
     if to.is_empty() {
@@ -112,7 +112,7 @@ pub(super) fn resolve_batch(
         (None, None) => smtp(mail, &MailServer::localhost(), environment)?,
     };
     let receiver = Receiver { name: String::new(), transport, from: Some(from), to, format: Format::Digest };
-    Ok(MailDestination { receiver: Some(receiver), email: None })
+    Ok(ListenerDestination { receiver: Some(receiver), email: None })
 }
 
 fn reject_both(mail: &MailOptions, option: &str) -> Result<(), OptionError> {

@@ -24,7 +24,7 @@ mod test_support;
 
 pub use batch::BatchOptions;
 pub use crashmail::CrashmailOptions;
-pub use destination::MailDestination;
+pub use destination::ListenerDestination;
 pub use httpok::HttpokOptions;
 pub use memmon::MemmonOptions;
 pub use shared_options::Options;

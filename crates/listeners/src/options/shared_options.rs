@@ -4,7 +4,7 @@
 use ironlance_core::cli::{OptionArg, getopt};
 use ironlance_core::process::selection::SelectionError;
 
-use super::destination::{MailDestination, MailOptions};
+use super::destination::{ListenerDestination, MailOptions};
 use super::number;
 use super::option_error::OptionError;
 use super::row::{OptionRow, original, ours};
@@ -24,7 +24,7 @@ pub struct Options<O> {
     /// How long httpok and memmon do not mail the same problem again.
     pub remind: RemindInterval,
     /// The mail transport and the recipients.
-    pub destination: MailDestination,
+    pub destination: ListenerDestination,
     /// Leave out the Details.
     pub brief: bool,
     /// Send one alert now and exit.

@@ -7,7 +7,7 @@ use ironlance_core::{Namespec, Selection};
 
 /// A limit on the processes that a pattern names.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MemoryLimit {
+pub struct ListenerMemoryLimit {
     /// The limit as given, for messages: `web=209715200`.
     pub named: String,
     /// The processes that it applies to.
@@ -49,7 +49,7 @@ pub fn repeat_key(outcome: &MemoryOutcome, subject: &str, pid: u32) -> Option<St
 /// The limits of one memmon, and the processes that are over them.
 #[derive(Debug)]
 pub struct MemoryRule {
-    limits: Vec<MemoryLimit>,
+    limits: Vec<ListenerMemoryLimit>,
     ticks_required: u32,
     over: HashMap<Namespec, (u32, u32)>,
 }
@@ -76,12 +76,12 @@ pub enum LimitState {
         of: u32,
     },
     /// Over for long enough: the lowest limit that it exceeds.
-    Over(MemoryLimit),
+    Over(ListenerMemoryLimit),
 }
 
 impl MemoryRule {
     /// `ticks_required`: ticks in a row that a process must be over before something is done; at least 1.
-    pub fn new(limits: Vec<MemoryLimit>, patience: u32) -> Self {
+    pub fn new(limits: Vec<ListenerMemoryLimit>, patience: u32) -> Self {
         Self { limits, ticks_required: patience.max(1), over: HashMap::new() }
     }
 
@@ -92,7 +92,7 @@ impl MemoryRule {
 
     /// Judges the memory of a process at one tick; a new `pid` starts the count of ticks again.
     pub fn judge(&mut self, namespec: &Namespec, pid: u32, bytes: u64) -> MemoryVerdict {
-        let held: Vec<&MemoryLimit> =
+        let held: Vec<&ListenerMemoryLimit> =
             self.limits.iter().filter(|limit| limit.processes.names(namespec)).collect();
         let broken = held.iter().filter(|limit| bytes > limit.bytes).min_by_key(|limit| limit.bytes);
         let checked = held.len();
@@ -122,10 +122,10 @@ impl MemoryRule {
 mod tests {
     use super::*;
 
-    fn limit(pattern: &str, bytes: u64) -> MemoryLimit {
+    fn limit(pattern: &str, bytes: u64) -> ListenerMemoryLimit {
         let mut selection = Selection::default();
         selection.add(pattern).unwrap();
-        MemoryLimit { named: format!("{pattern}={bytes}"), processes: selection, bytes }
+        ListenerMemoryLimit { named: format!("{pattern}={bytes}"), processes: selection, bytes }
     }
 
     #[test]

@@ -77,7 +77,7 @@ mod tests {
     use ironlance_host::local_time::LocalClock;
 
     use super::super::csrf_token::CsrfToken;
-    use super::super::language::{Language, LanguageChoice};
+    use super::super::language::{LanguageChoice, PageLanguage};
     use super::super::usage_sampler::UsageByPid;
     use super::*;
     use crate::http::access::Access;
@@ -95,7 +95,7 @@ mod tests {
         fs::write(&file, text).unwrap();
         let config = load(&file, &Overrides::default(), &HostEnv::current()).unwrap();
         let (clock, usage, token) = (LocalClock::new(), UsageByPid::new(), CsrfToken::new().unwrap());
-        for (language, part) in [(Language::English, "always"), (Language::Chinese, "总是")] {
+        for (language, part) in [(PageLanguage::English, "always"), (PageLanguage::Chinese, "总是")] {
             let choice = LanguageChoice { language, explicit: false };
             let context = PageContext::new(choice, Access::ReadOnly, &token, &clock, Duration::ZERO, &usage);
             let page = SettingsSection::new(&context, Some(&config.groups[0].programs[0]), Some("www-data"))

@@ -1,7 +1,7 @@
 //! Command lines of crashmail: superlance's, tried on the original, and ours.
 
 use super::*;
-use crate::options::MailDestination;
+use crate::options::ListenerDestination;
 use crate::options::test_support::{
     SENDMAIL, args, check_help, describe_route, differences, mailer, or_dash, outcome, refused, test_env,
 };
@@ -155,7 +155,7 @@ fn mails_take_the_way_that_is_asked_for() {
 
 #[test]
 fn without_a_recipient_there_is_no_route() {
-    assert_eq!(run("-s|mail").destination, MailDestination { receiver: None, email: None });
+    assert_eq!(run("-s|mail").destination, ListenerDestination { receiver: None, email: None });
     assert_eq!(run("-m|, ,").destination.receiver, None);
 }
 

@@ -14,7 +14,7 @@ use super::row::{OptionRow, count, help_row, original, ours};
 use super::shared_options::{by_getopt, remind_row, unusable_pattern};
 use super::{Options, OptionsEnv, Parsed, number};
 use crate::probe::memory::MemoryMetric;
-use crate::rule::memory::MemoryLimit;
+use crate::rule::memory::ListenerMemoryLimit;
 
 /// The options that memmon alone has.
 #[derive(Debug, Default)]
@@ -221,7 +221,7 @@ impl MemmonOptions {
     }
 
     /// Every limit, exclusions applied: programs, groups, then the one for all, each in the order given.
-    pub fn limits(&self) -> Vec<MemoryLimit> {
+    pub fn limits(&self) -> Vec<ListenerMemoryLimit> {
         let limit = |name: &str, bytes: u64, add: Check| {
             let mut processes = Selection::default();
             let programs = self.excluded_programs.iter().map(|name| (name.as_str(), Selection::add as Check));
@@ -230,7 +230,7 @@ impl MemmonOptions {
             for (pattern, add) in std::iter::once((name, add)).chain(programs).chain(groups) {
                 add(&mut processes, pattern).expect("every pattern was tried when it was given");
             }
-            MemoryLimit { named: format!("{name}={bytes}"), processes, bytes }
+            ListenerMemoryLimit { named: format!("{name}={bytes}"), processes, bytes }
         };
         let programs = self.programs.iter().map(|(name, bytes)| limit(name, *bytes, Selection::add));
         let groups = self.groups.iter().map(|(name, bytes)| limit(name, *bytes, Selection::add_group));

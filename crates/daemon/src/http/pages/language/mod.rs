@@ -13,12 +13,12 @@ use super::query::Fields;
 
 /// A language of the page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Language {
+pub(super) enum PageLanguage {
     English,
     Chinese,
 }
 
-impl Language {
+impl PageLanguage {
     /// Its tag in `lang=` (RFC 5646).
     pub(super) const fn tag(self) -> &'static str {
         self.messages().tag
@@ -41,7 +41,7 @@ impl Language {
 /// The language of a page, and whether the URL names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct LanguageChoice {
-    pub(super) language: Language,
+    pub(super) language: PageLanguage,
     /// Chosen by `?lang=`; links keep it.
     pub(super) explicit: bool,
 }
@@ -49,7 +49,7 @@ pub(super) struct LanguageChoice {
 impl LanguageChoice {
     /// The language of the query, else the browser's favourite, else English.
     pub(super) fn of(fields: &Fields<'_>, headers: &HeaderMap) -> Self {
-        match fields.get("lang").and_then(Language::of_tag) {
+        match fields.get("lang").and_then(PageLanguage::of_tag) {
             Some(language) => Self { language, explicit: true },
             None => Self { language: accepted(headers), explicit: false },
         }
@@ -70,13 +70,13 @@ impl LanguageChoice {
 const MAX_LANGUAGES: usize = 16;
 
 /// The language with the highest weight in Accept-Language (RFC 9110, section 12.5.4); the first of several.
-fn accepted(headers: &HeaderMap) -> Language {
+fn accepted(headers: &HeaderMap) -> PageLanguage {
     let header = headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let mut best = (0.0, Language::English);
+    let mut best = (0.0, PageLanguage::English);
     for entry in header.split(',').take(MAX_LANGUAGES) {
         let (tag, rest) = entry.split_once(';').unwrap_or((entry, ""));
         let weight = rest.trim().strip_prefix("q=").map_or(1.0, |weight| weight.parse().unwrap_or(0.0));
-        if let Some(language) = Language::of_tag(tag.trim())
+        if let Some(language) = PageLanguage::of_tag(tag.trim())
             && weight > best.0
         {
             best = (weight, language);
@@ -259,7 +259,7 @@ mod tests {
 
     #[test]
     fn the_browser_says_which_language_and_the_address_overrides_it() {
-        use Language::{Chinese, English};
+        use PageLanguage::{Chinese, English};
         for (query, accept, language) in [
             ("", "", English),
             ("", "zh", Chinese),
