@@ -130,6 +130,14 @@ pub enum ItemStatus {
     StoppedByOperator,
     /// The program was removed from the configuration.
     Removed,
+    /// The supervisor stopped.
+    Shutdown,
+    /// No incident: the program was started.
+    Started,
+    /// No incident: the program was stopped.
+    Stopped,
+    /// No incident: the program exited with an expected status.
+    Finished,
 }
 
 /// Something that is known of an incident. Each language has its own words for each.

@@ -1,3 +1,5 @@
 //! `ironlance watch`: from process events to incidents, and from incidents to one message for each receiver.
 //!
 //! `machine` decides and is pure; `source` feeds it, `store` keeps it, `command` is what people call.
+
+pub mod machine;

@@ -2,12 +2,14 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// The name of one process, unique within its group.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ProcessName(pub String);
 
 /// The name of a process group; a program outside any group is a group of its own name.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct GroupName(pub String);
 
 impl fmt::Display for ProcessName {
@@ -26,7 +28,7 @@ impl fmt::Display for GroupName {
 ///
 /// Shown as Supervisor shows it (`make_namespec` in its options.py): `NAME` where group and
 /// process have the same name, else `GROUP:NAME`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Namespec {
     /// The group the process belongs to.
     pub group: GroupName,
