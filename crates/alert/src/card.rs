@@ -251,6 +251,15 @@ pub enum Mark {
         /// Why.
         comment: String,
     },
+    /// It was held back by a `[silence:x]`.
+    SilencedWindow {
+        /// The `x`.
+        name: String,
+        /// The window as it is configured.
+        window: String,
+        /// Why.
+        comment: String,
+    },
     /// It was held back by quiet hours.
     Quiet {
         /// The window as it is configured.

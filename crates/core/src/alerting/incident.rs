@@ -195,6 +195,25 @@ impl AlertCause {
         }
     }
 
+    /// The family and the phase that it is about; `None` for what is no incident. The inverse of `of` up to phases that
+    /// have the same word.
+    pub const fn incident(self) -> Option<(Family, Phase)> {
+        match self {
+            Self::Crash => Some((Family::Down, Phase::Crash)),
+            Self::Loop => Some((Family::Down, Phase::Loop)),
+            Self::Fatal => Some((Family::Down, Phase::Fatal)),
+            Self::Backoff => Some((Family::Down, Phase::Backoff)),
+            Self::Unhealthy => Some((Family::Health, Phase::Bad)),
+            Self::Memory => Some((Family::Memory, Phase::Bad)),
+            Self::Cpu => Some((Family::Cpu, Phase::Bad)),
+            Self::Heartbeat => Some((Family::Heartbeat, Phase::Bad)),
+            Self::Listener => Some((Family::Listener, Phase::Bad)),
+            Self::Supervisor => Some((Family::Supervisor, Phase::Bad)),
+            Self::Delivery => Some((Family::Delivery, Phase::Bad)),
+            Self::Recovered | Self::Expected | Self::Started | Self::Stopped => None,
+        }
+    }
+
     /// The severity where the configuration gives none. A crash is a warning where the program runs again by the time
     /// that it is told.
     pub const fn severity(self, runs_again: bool) -> Severity {

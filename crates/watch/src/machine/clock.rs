@@ -103,6 +103,12 @@ impl WatchClock {
         self.time
     }
 
+    /// The moment of the last step, but for the civil time.
+    pub(super) fn last_moment(self) -> Moment {
+        let civil = CivilMinute { weekday: 0, minute: 0 };
+        Moment { mono: Duration::from_millis(self.mono), wall: Duration::from_millis(self.wall), civil }
+    }
+
     /// When a deadline comes, by the caller's monotonic clock.
     pub(super) fn to_mono(self, deadline: WatchTime) -> Duration {
         let ahead = deadline.0.saturating_sub(self.time.0);

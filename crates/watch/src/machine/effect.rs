@@ -39,8 +39,11 @@ pub struct Notice {
     pub kind: CardKind,
     /// The highest severity of its items.
     pub severity: Severity,
-    /// All of its items, by severity, then by age: more than `max_items=` of the receiver, perhaps. Never empty.
+    /// All of its incidents, by severity, then by age: more than `max_items=` of the receiver, perhaps.
     pub items: Vec<CardItem>,
+    /// Further lines for people, not for channels that keep incidents: programs that were started or stopped. Not empty
+    /// where there is no item.
+    pub asides: Vec<CardItem>,
     /// What the reader has to know of the message itself.
     pub marks: Vec<Mark>,
 }
@@ -49,12 +52,10 @@ pub struct Notice {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Audience {
-    /// All. Channels that keep incidents get each item by itself, but those items whose status is no incident's.
+    /// All. Channels that keep incidents get each item by itself.
     All,
     /// Only those that keep incidents of their own: each item is closed or acknowledged there.
     Stateful,
-    /// Only those that keep none.
-    People,
 }
 
 /// Why something was told, or was not: a line of the history.

@@ -2,7 +2,7 @@
 
 use ironlance_config::alerting::ValueSource;
 use ironlance_core::alerting::incident::{AlertCause, Family, Phase, Severity};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::effect::{Hold, PaceReason, RefusalReason};
 use super::subject::Subject;
@@ -33,7 +33,7 @@ pub struct OpenIncident {
 }
 
 /// An acknowledgement.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Acknowledgement {
     /// Who.
     pub by: String,
@@ -80,7 +80,9 @@ pub struct ReceiverExplanation {
     pub receiver: String,
     /// Whether it is told, and by which rule.
     pub route: RouteExplanation,
-    /// What would hold the message back at that time.
+    /// It knows of it already: it would not be told once more.
+    pub knows: bool,
+    /// What would hold the message back.
     pub hold: Option<Hold>,
     /// What would make it wait for its turn.
     pub pace: Option<PaceReason>,
