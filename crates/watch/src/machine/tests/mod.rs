@@ -14,6 +14,7 @@ use ironlance_core::{Namespec, Selection};
 
 use super::*;
 
+mod properties;
 mod scenarios;
 
 /// A receiver with the defaults.
