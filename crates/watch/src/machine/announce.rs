@@ -31,6 +31,9 @@ impl Watch {
         now: &Moment,
         effects: &mut Vec<Effect>,
     ) {
+        if self.facts.is_stopping && key.subject != Subject::Watch {
+            return; // the supervisor ends its programs
+        }
         let is_full = self.facts.incidents.len() >= MAX_INCIDENTS;
         let record = match self.facts.incidents.get_mut(key) {
             Some(record) => record,
@@ -246,7 +249,9 @@ impl Watch {
         let time = self.facts.clock.time();
         let situation = self.facts.situation(now);
         let Some(record) = self.facts.incidents.get(key) else { return };
-        for bucket in self.buckets.values_mut().filter(|bucket| bucket.known.contains_key(key)) {
+        let knows =
+            |bucket: &&mut Bucket| bucket.known.get(key).is_some_and(|known| known.incident == record.number);
+        for bucket in self.buckets.values_mut().filter(knows) {
             let Some(receiver) = receiver(&self.facts.config, &bucket.receiver) else { continue };
             if record.handed.contains(&receiver.name) {
                 let input = BucketInput::Acked(mark.clone());

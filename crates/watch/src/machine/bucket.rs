@@ -310,11 +310,13 @@ impl Bucket {
             return None;
         };
         if reason != CloseReason::Well || known.is_up {
+            // What is known may be the incident before, whose end was not told yet.
+            let is_this = known.incident == incident;
             self.known.remove(key);
             if reason != CloseReason::Well {
                 self.keep_aside((*item).clone());
             }
-            return Some(BucketEffect::Close(item));
+            return is_this.then_some(BucketEffect::Close(item));
         }
         let change = BucketChange {
             incident,

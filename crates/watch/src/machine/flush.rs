@@ -374,11 +374,11 @@ fn tell_changes(
             }
         }
         if let Some(item) = change.closed {
-            bucket.known.remove(&key);
+            let was_opened = bucket.known.remove(&key).is_some_and(|known| known.incident == item.incident);
             let is_quiet = change.kind == BucketChangeKind::Recovered
                 && !routing::wants_recoveries(situation.config, receiver, &key.subject);
             if is_quiet {
-                draft.quiet.push(*item);
+                draft.quiet.extend(was_opened.then_some(*item));
                 continue;
             }
             draft.items.push(*item);

@@ -225,7 +225,13 @@ proptest! {
             for item in &notice.items {
                 let before = last.insert(item.incident, item.status);
                 if notice.audience == Audience::Stateful {
-                    prop_assert!(before.is_some(), "closed, and never opened: {item:?}");
+                    // People read that it runs again, or that it goes on under the number of the next incident.
+                    let goes_on = |other: &Notice| {
+                        other.items.iter().any(|next| next.program == item.program && next.incident > item.incident)
+                    };
+                    let is_in_words = before == Some(ItemStatus::UpAgain)
+                        || (before == Some(ItemStatus::Firing) && play.notices().iter().any(|(_, other)| goes_on(other)));
+                    prop_assert!(is_in_words, "closed without a word: {item:?} after {before:?}");
                 }
                 match item.status {
                     ItemStatus::Recovered => {
