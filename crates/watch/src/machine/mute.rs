@@ -5,7 +5,7 @@
 //! | rule | holds where | until |
 //! |---|---|---|
 //! | shutdown | the supervisor is stopping | it has started again; the message is dropped |
-//! | same program | another family than `down`, and the program is down or does not run | that is over |
+//! | same program | another family than `down`, nothing was done about it, and the program is down, does not run, or was started after the fault was found | that is over |
 //! | silence | an active silence takes in program and cause | its end |
 //! | quiet | in the receiver's quiet hours, and less severe than `quiet_except=` | their end |
 //!

@@ -157,6 +157,7 @@ impl Situation<'_> {
             cause,
             severity,
             is_down: key.family != Family::Down
+                && !self.incidents.get(key).is_some_and(IncidentRecord::has_acted)
                 && key.subject.program().is_some_and(|program| {
                     self.is_down(program) || self.is_of_process_before(program, key.family)
                 }),

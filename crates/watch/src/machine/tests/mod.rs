@@ -14,6 +14,8 @@ use ironlance_core::{Namespec, Selection};
 
 use super::*;
 
+mod acting;
+mod holding;
 mod properties;
 mod scenarios;
 
