@@ -54,6 +54,7 @@ const FLOORS: &[(&str, &[&str])] = &[
         ],
     ),
     ("listeners", &["probe", "rule", "options", "command"]),
+    ("watch", &["machine", "store", "source", "checks", "command"]),
 ];
 
 /// Imports that may run up for now: the importing file and the imported one. The list may only shrink.

@@ -45,7 +45,7 @@ pub struct Bucket {
     #[serde(with = "super::pairs", default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) changed: BTreeMap<IncidentKey, BucketChange>,
     #[serde(with = "super::pairs", default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub(super) known: BTreeMap<IncidentKey, Known>,
+    pub(super) known: BTreeMap<IncidentKey, KnownIncident>,
     /// What is well at the moment.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub(super) up: BTreeSet<IncidentKey>,
@@ -106,7 +106,7 @@ pub(super) enum BucketChangeKind {
 
 /// What the receiver knows of an incident.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Known {
+pub(super) struct KnownIncident {
     /// The number of the incident.
     pub(super) incident: u64,
     /// The worst phase that was told.

@@ -31,8 +31,8 @@ use super::effect::PaceReason;
 
 /// While this number of messages waits in the outbox, a receiver gets no more.
 pub(super) const MAX_WAITING: usize = 3;
-/// A full outbox is looked at again after this time.
-const LOOK_AGAIN: Duration = Duration::from_secs(5);
+/// A full outbox is looked at again after this time at the latest; a report of it comes earlier.
+const LOOK_AGAIN: Duration = Duration::from_secs(30);
 /// The most messages of a window, whatever `sms_max=` says.
 const MAX_WINDOW: usize = 1000;
 

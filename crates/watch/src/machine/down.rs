@@ -88,7 +88,7 @@ impl ProgramMemory {
         self.running = (report.state == Running).then_some((report.at, report.pid));
         match report.state {
             Starting | Running => {
-                if report.state == Starting || before != Some(Starting) {
+                if report.state == Starting || before != Some(Starting) || self.started.is_none() {
                     self.started = Some(at);
                 }
                 if report.state == Running || matches!(self.our_stop, Some((OurStop::Stop, _))) {
@@ -182,6 +182,8 @@ impl ProgramMemory {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const RULE: LoopRule = LoopRule { count: 5, window: Duration::from_secs(600) };
@@ -258,6 +260,27 @@ mod tests {
         assert_eq!(memory.event(&report(ProcessState::Stopping), at(4), RULE), gone);
         memory.stopping(OurStop::Restart, at(10));
         assert_eq!(memory.event(&report(ProcessState::Stopping), at(310), RULE), gone);
+    }
+
+    proptest! {
+        #[test]
+        fn an_end_is_a_loop_exactly_where_it_is_the_last_of_enough_within_the_window(
+            pauses in proptest::collection::vec(0_u64..400, 1..60),
+            count in 1_u32..8,
+        ) {
+            let rule = LoopRule { count, window: Duration::from_secs(600) };
+            let mut memory = ProgramMemory::new(Namespec::new("shop", "web"));
+            let (mut second, mut ends) = (0, Vec::new());
+            for pause in pauses {
+                second += pause;
+                ends.push(second);
+                let lately = ends.iter().filter(|end| second - **end < 600).count();
+                let phase = if lately >= usize::try_from(count).unwrap() { Phase::Loop } else { Phase::Crash };
+                let input = memory.event(&report(ProcessState::Exited), at(second), rule);
+                prop_assert_eq!(input, Some(IncidentInput::Bad(phase)));
+                prop_assert!(memory.ends.len() <= 8);
+            }
+        }
     }
 
     #[test]

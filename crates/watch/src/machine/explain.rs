@@ -9,6 +9,7 @@ use ironlance_core::time::window::CivilMinute;
 
 use super::bucket::Bucket;
 use super::clock::{Moment, WatchClock};
+use super::effect::PaceReason;
 use super::record::{IncidentRecord, Situation, group_of};
 use super::routing;
 use super::subject::{IncidentKey, Subject};
@@ -108,11 +109,12 @@ impl Watch {
         }
         let memory = self.receivers.get(&receiver.name);
         let refusal = memory.and_then(|memory| memory.budget.refusal(receiver, &memory.waiting, at));
+        let is_backlog = matches!(refusal, Some((PaceReason::Backlog(_), _)));
         if let Some((reason, until)) = refusal {
             explained.pace = Some(reason);
             at = until;
         }
-        explained.at = Some(clock.wall_of(at));
+        explained.at = (!is_backlog).then(|| clock.wall_of(at));
         explained
     }
 

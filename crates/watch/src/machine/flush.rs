@@ -8,7 +8,7 @@ use ironlance_config::alerting::AlertReceiver;
 use ironlance_core::alerting::incident::{AlertCause, Phase, Severity};
 use serde::{Deserialize, Serialize};
 
-use super::bucket::{Bucket, BucketChange, BucketChangeKind, Grouping, Known};
+use super::bucket::{Bucket, BucketChange, BucketChangeKind, Grouping, KnownIncident};
 use super::budget::Budget;
 use super::clock::WatchTime;
 use super::effect::{Audience, Decision, Effect, Hold, Notice, RefusalReason, Verdict};
@@ -403,7 +403,7 @@ fn know(
 ) {
     let now = situation.time();
     let before = bucket.known.get(&record.key).filter(|known| known.incident == record.number);
-    let known = Known {
+    let known = KnownIncident {
         incident: record.number,
         phase: record.machine.phase(),
         is_up: record.is_blip(),

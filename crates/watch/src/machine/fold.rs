@@ -30,7 +30,7 @@ impl Watch {
     pub(super) fn fold(&mut self, input: Input, now: &Moment, effects: &mut Vec<Effect>) {
         match input {
             Input::Wake => {}
-            Input::Process(report) => self.process(report, now, effects),
+            Input::Process(report) => self.process(report, true, now, effects),
             Input::GroupRemoved(group) => {
                 self.remove_programs(|program| program.group == group, now, effects);
             }
@@ -59,7 +59,8 @@ impl Watch {
         }
     }
 
-    fn process(&mut self, report: ProcessReport, now: &Moment, effects: &mut Vec<Effect>) {
+    /// A process is in a state. It is no news where it may have been so before.
+    fn process(&mut self, report: ProcessReport, is_news: bool, now: &Moment, effects: &mut Vec<Effect>) {
         let program = report.program.clone();
         if self.facts.programs.len() >= MAX_INCIDENTS && !self.facts.programs.contains_key(&program) {
             return;
@@ -75,7 +76,9 @@ impl Watch {
                 reading.program_started();
             }
         }
-        self.tell_line(&report, is_ours, now, effects);
+        if is_news {
+            self.tell_line(&report, is_ours, now, effects);
+        }
         let subject = Subject::Program(program.clone());
         let key = IncidentKey { subject: subject.clone(), family: Family::Down };
         match input {
@@ -219,7 +222,7 @@ impl Watch {
                 ProcessState::Starting | ProcessState::Backoff | ProcessState::Stopping => false,
             };
             if is_missed {
-                self.process(report, now, effects);
+                self.process(report, before.is_some(), now, effects);
             } else if before != Some(report.state) {
                 let new = || ProgramMemory::new(report.program.clone());
                 let memory = self.facts.programs.entry(report.program.clone()).or_insert_with(new);
@@ -236,8 +239,7 @@ impl Watch {
         let mut failing = BTreeSet::new();
         for backlog in backlogs {
             let Some(memory) = self.receivers.get_mut(&backlog.receiver) else { continue };
-            let own = backlog.waiting.iter().filter(|waiting| waiting.message > 0);
-            memory.waiting.extend(own.map(|waiting| waiting.message));
+            memory.waiting.extend(backlog.waiting.iter().map(|waiting| waiting.message));
             let errors = backlog.waiting.iter().filter(|waiting| waiting.attempts >= FAILED_ATTEMPTS);
             let mut errors = errors.map(|waiting| waiting.last_error.clone().unwrap_or_default());
             let failed = errors.next();

@@ -17,7 +17,7 @@
 use ironlance_alert::card::Mark;
 use ironlance_config::alerting::{AlertReceiver, Handover};
 
-use super::bucket::{Bucket, Known};
+use super::bucket::{Bucket, KnownIncident};
 use super::clock::WatchTime;
 use super::effect::Verdict;
 use super::flush::ReceiverMemory;
@@ -99,12 +99,12 @@ const fn has_any(receiver: &AlertReceiver) -> bool {
     receiver.escalate.is_some() || receiver.fallback.is_some()
 }
 
-fn current<'r>(known: &Known, record: Option<&'r IncidentRecord>) -> Option<&'r IncidentRecord> {
+fn current<'r>(known: &KnownIncident, record: Option<&'r IncidentRecord>) -> Option<&'r IncidentRecord> {
     record.filter(|record| record.number == known.incident && record.machine.is_open())
 }
 
 fn escalation<'c>(
-    known: &Known,
+    known: &KnownIncident,
     receiver: &'c AlertReceiver,
     record: &IncidentRecord,
     situation: &Situation<'_>,
@@ -116,7 +116,7 @@ fn escalation<'c>(
 }
 
 fn fallback<'c>(
-    known: &Known,
+    known: &KnownIncident,
     receiver: &'c AlertReceiver,
     memory: &ReceiverMemory,
 ) -> Option<(&'c Handover, WatchTime)> {

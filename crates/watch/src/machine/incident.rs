@@ -264,6 +264,8 @@ fn worse(one: Phase, other: Phase) -> Phase {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const RULES: IncidentRules = IncidentRules {
@@ -362,6 +364,60 @@ mod tests {
         for (rules, inputs, state, change) in rows {
             let (machine, given) = last(rules, inputs);
             assert_eq!((machine.state, given), (*state, *change), "{inputs:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn changes_alternate_and_a_deadline_is_set_exactly_where_one_is_waited_for(
+            inputs in proptest::collection::vec((0_u64..100, 0_u8..9), 1..80),
+            hold in proptest::sample::select(vec![0, 20]),
+        ) {
+            let rules = IncidentRules { hold: Duration::from_secs(hold), ..RULES };
+            let (mut machine, mut second, mut is_open, mut is_up) = (IncidentMachine::default(), 10_000, false, false);
+            for (pause, input) in inputs {
+                second += pause;
+                let before = machine.clone();
+                let input = match input {
+                    0..3 => IncidentInput::Bad([Phase::Crash, Phase::Loop, Phase::Fatal][usize::from(input)]),
+                    3 | 4 => IncidentInput::Good,
+                    5 => IncidentInput::Gone(CloseReason::Operator),
+                    6 => ack(),
+                    7 => IncidentInput::Unack,
+                    _ => IncidentInput::Due,
+                };
+                let is_bad = matches!(input, IncidentInput::Bad(_));
+                match machine.step(input, WatchTime(second * 1000), &rules) {
+                    Some(IncidentChange::Open(_)) => {
+                        prop_assert!(!is_open);
+                        (is_open, is_up) = (true, false);
+                    }
+                    Some(IncidentChange::Worse(phase)) => {
+                        prop_assert!(is_open && phase.rank() > before.phase().rank());
+                        prop_assert!(machine.ack.is_none());
+                        is_up = false;
+                    }
+                    Some(IncidentChange::Up) => {
+                        prop_assert!(is_open && !is_up);
+                        is_up = true;
+                    }
+                    Some(IncidentChange::Again(phase)) => {
+                        prop_assert!(is_open && is_up && phase == before.phase());
+                        is_up = false;
+                    }
+                    Some(IncidentChange::Closed(reason)) => {
+                        prop_assert!(is_open && (is_up || reason != CloseReason::Well));
+                        is_open = false;
+                    }
+                    Some(IncidentChange::Acked | IncidentChange::Unacked) => prop_assert!(is_open),
+                    None => {}
+                }
+                prop_assert_eq!(machine.is_open(), is_open);
+                prop_assert!(!is_open || (machine.state == IncidentState::Recovering) == is_up);
+                let waits = matches!(machine.state, IncidentState::Pending | IncidentState::Recovering);
+                prop_assert_eq!(machine.due.is_some(), waits);
+                prop_assert!(!is_bad || machine.state != IncidentState::Idle);
+            }
         }
     }
 

@@ -50,7 +50,7 @@ pub use self::input::{
     ReceiverBacklog, WaitingMessage,
 };
 pub use self::silence::{Silence, SilenceState};
-pub use self::snapshot::{Counters, Snapshot, SnapshotPart};
+pub use self::snapshot::{Counters, SnapshotPart, WatchSnapshot};
 pub use self::subject::{IncidentKey, Subject};
 pub use self::view::{
     Acknowledgement, Explanation, IncidentReceiver, OpenIncident, ReceiverExplanation, RouteExplanation,

@@ -133,6 +133,8 @@ impl Reading {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn reading() -> Reading {
@@ -169,6 +171,35 @@ mod tests {
         let rule = ReadingRule::Lasting(Duration::from_secs(30));
         assert_eq!(play(&mut reading(), "bbbgbbbbbg", rule), "bbbgbbbB!bG");
         assert_eq!(play(&mut reading(), "bg", ReadingRule::Lasting(Duration::ZERO)), "B!G");
+    }
+
+    proptest! {
+        #[test]
+        fn a_fault_begins_with_n_of_m_and_ends_with_n_in_a_row(
+            results in proptest::collection::vec(any::<bool>(), 1..80),
+            fail in 1_usize..5,
+            more in 0_usize..4,
+        ) {
+            let (mut reading, mut since, mut is_bad) = (reading(), 0, false);
+            let rule = ReadingRule::Count { fail, of: fail + more };
+            for index in 0..results.len() {
+                let (change, _) = reading.result(results[index], WatchTime(0), rule);
+                let seen = &results[since..=index];
+                let last = &seen[seen.len().saturating_sub(fail + more)..];
+                let bad = last.iter().filter(|good| !**good).count();
+                let good = seen.iter().rev().take_while(|good| **good).count();
+                if is_bad && good >= fail {
+                    prop_assert_eq!(change, Some(ReadingChange::TurnedGood));
+                    (is_bad, since) = (false, index + 1);
+                } else if !is_bad && bad >= fail && !results[index] {
+                    prop_assert_eq!(change, Some(ReadingChange::TurnedBad));
+                    is_bad = true;
+                } else {
+                    prop_assert_eq!(change, None);
+                }
+                prop_assert_eq!(reading.is_bad, is_bad);
+            }
+        }
     }
 
     #[test]

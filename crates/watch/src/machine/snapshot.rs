@@ -1,4 +1,4 @@
-//! What of the machines survives a restart: [`Snapshot`].
+//! What of the machines survives a restart: [`WatchSnapshot`].
 
 use ironlance_config::alerting::Alerting;
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,7 @@ use super::watch::Watch;
 
 /// All that must survive a restart. `store` writes a line for each part; their order does not matter.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Snapshot {
+pub struct WatchSnapshot {
     /// The parts.
     pub parts: Vec<SnapshotPart>,
 }
@@ -57,7 +57,7 @@ pub struct Counters {
 
 impl Watch {
     /// What must survive a restart, as of the last step.
-    pub fn to_snapshot(&self) -> Snapshot {
+    pub fn to_snapshot(&self) -> WatchSnapshot {
         let counters = Counters {
             clock: self.facts.clock.reading(),
             is_stopping: self.facts.is_stopping,
@@ -72,12 +72,12 @@ impl Watch {
         parts.extend(self.receivers.values().cloned().map(SnapshotPart::Receiver));
         parts.extend(self.buckets.values().cloned().map(SnapshotPart::Bucket));
         parts.extend(self.silences().cloned().map(SnapshotPart::Silence));
-        Snapshot { parts }
+        WatchSnapshot { parts }
     }
 
     /// Machines that go on from a snapshot: the time between counts by the wall clock. What the configuration does not
     /// know any more is dropped.
-    pub fn from_snapshot(snapshot: Snapshot, config: Alerting, now: &Moment) -> Self {
+    pub fn from_snapshot(snapshot: WatchSnapshot, config: Alerting, now: &Moment) -> Self {
         let mut watch = Self::new(config, now);
         watch.receivers.clear();
         for part in snapshot.parts {
@@ -108,6 +108,7 @@ impl Watch {
                 SnapshotPart::Silence(silence) => watch.facts.silences.restore(silence),
             }
         }
+        watch.trimmed = watch.facts.clock.time();
         let mut late = Vec::new();
         watch.follow_config(now, &mut late);
         watch.late = late;

@@ -86,7 +86,7 @@ pub struct ReceiverExplanation {
     pub hold: Option<Hold>,
     /// What would make it wait for its turn.
     pub pace: Option<PaceReason>,
-    /// When it would be told, in milliseconds since 1970; `None` if not, or if a hold has no known end.
+    /// When it would be told, in milliseconds since 1970; `None` if not, or if what it waits for has no known end.
     pub at: Option<u64>,
 }
 

@@ -44,7 +44,7 @@ pub struct Watch {
     /// What a restore has decided: given with the next step.
     pub(super) late: Vec<Effect>,
     /// When what is not needed any more was looked for.
-    trimmed: WatchTime,
+    pub(super) trimmed: WatchTime,
 }
 
 /// What decisions look at; see [`Situation`].

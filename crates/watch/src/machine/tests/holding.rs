@@ -338,3 +338,37 @@ fn a_crash_that_runs_again_is_too_little_for_who_wants_errors() {
     play.go_to(HOUR);
     assert_eq!(play.told(), ["310 ops Firing: b crash Firing"]);
 }
+
+#[test]
+fn what_events_left_out_is_found_by_comparing() {
+    let all = AlertReceiver { on: AlertCause::ALL.to_vec(), ..receiver("ops") };
+    let mut play = play(vec![all], &["a", "b", "c", "d"]);
+    play.go_to(MINUTE);
+    play.effects.clear();
+    play.state(2 * MINUTE, "b", Fatal);
+    play.go_to(3 * MINUTE);
+    let at = (START + 100) * 1000;
+    let reports = [("a", Fatal), ("b", Running), ("c", Exited)].map(|(name, state)| report(name, at, state));
+    play.step(4 * MINUTE, Input::Reconciled(reports.to_vec()));
+    play.step(4 * MINUTE, Input::Reconciled(reports.to_vec()));
+    play.go_to(HOUR);
+    assert_eq!(
+        play.told(),
+        [
+            "130 ops Firing: b fatal Firing",
+            "250 ops Firing: a fatal Firing, c crash Firing, b backoff Started",
+            "310 ops Recovered: b fatal Recovered",
+        ]
+    );
+}
+
+#[test]
+fn the_first_look_at_a_supervisor_is_no_news_but_for_what_is_fatal() {
+    let all = AlertReceiver { on: AlertCause::ALL.to_vec(), ..receiver("ops") };
+    let mut play = Play::new(config(vec![all], &["a", "b", "c", "d"]));
+    let states = [("a", Running), ("b", Fatal), ("c", Exited), ("d", Stopped)];
+    let reports = states.map(|(name, state)| report(name, START * 1000, state)).to_vec();
+    play.step(SECOND, Input::Reconciled(reports));
+    play.go_to(HOUR);
+    assert_eq!(play.told(), ["11 ops Firing: b fatal Firing"]);
+}
