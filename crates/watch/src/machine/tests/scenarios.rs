@@ -72,8 +72,8 @@ fn a_program_that_crashes_each_minute_for_an_hour_is_six_messages() {
 }
 
 #[test]
-fn a_hundred_programs_that_crash_for_an_hour_are_five_messages() {
-    let names = (0..100).map(|number| format!("p{number:03}")).collect::<Vec<_>>();
+fn five_hundred_programs_that_crash_for_an_hour_are_five_messages() {
+    let names = (0..500).map(|number| format!("p{number:03}")).collect::<Vec<_>>();
     let mut play = play(&names.iter().map(String::as_str).collect::<Vec<_>>());
     let mut events = Vec::new();
     for (index, name) in (0_u64..).zip(&names) {
