@@ -1,23 +1,28 @@
-//! What would happen if a cause came up now, and what is open: part of [`Watch`]. Asks the functions that decide.
+//! What would happen if a cause came up now, and what is open: part of [`Watch`].
+//!
+//! A copy of the machines takes the cause in, and goes on from deadline to deadline until each receiver that is told has its
+//! message. So an explanation cannot differ from what happens, as far as nothing else happens.
 
 use std::time::Duration;
 
-use ironlance_config::alerting::AlertReceiver;
+use ironlance_config::alerting::{AlertReceiver, Alerting, ValueSource};
 use ironlance_core::Namespec;
-use ironlance_core::alerting::incident::{AlertCause, Family, Phase, Severity};
+use ironlance_core::alerting::incident::{AlertCause, Phase};
 use ironlance_core::time::window::CivilMinute;
 
-use super::bucket::Bucket;
-use super::clock::{Moment, WatchClock};
-use super::effect::PaceReason;
-use super::record::{IncidentRecord, Situation, group_of};
+use super::budget::MAX_WAITING;
+use super::clock::Moment;
+use super::effect::{Decision, Effect, Hold, Verdict};
+use super::record::IncidentRecord;
 use super::routing;
 use super::subject::{IncidentKey, Subject};
 use super::view::{Explanation, IncidentReceiver, OpenIncident, ReceiverExplanation, RouteExplanation};
 use super::watch::Watch;
 
-/// How often a hold that follows another is followed.
-const MAX_HOLDS: usize = 64;
+/// The most steps that are looked ahead.
+const MAX_STEPS: usize = 2000;
+/// The longest time that is looked ahead: longer than any window.
+const MAX_AHEAD: Duration = Duration::from_secs(9 * 86_400);
 
 impl Watch {
     /// What would happen if a cause came up now; `None` where there is no such program.
@@ -26,22 +31,37 @@ impl Watch {
         config.programs.get(program)?;
         let subject = Subject::Program(program.clone());
         let (severity, severity_source) = routing::severity(config, &subject, cause, false);
-        let mut clock = self.facts.clock;
-        clock.advance(now);
+        let route = |receiver: &AlertReceiver| {
+            let route = routing::route(config, receiver, &subject, cause, severity);
+            RouteExplanation {
+                refusal: route.refusal,
+                key: route.key,
+                source: route.source,
+                escalation: None,
+                cause,
+            }
+        };
         let mut receivers = config
             .receivers
             .iter()
-            .map(|receiver| self.explain_receiver(receiver, &subject, cause, severity, clock, now))
+            .map(|receiver| ReceiverExplanation {
+                receiver: receiver.name.clone(),
+                route: route(receiver),
+                knows: false,
+                hold: None,
+                hold_source: None,
+                pace: None,
+                at: None,
+            })
             .collect::<Vec<_>>();
-        let escalations = config.receivers.iter().zip(&receivers).filter_map(|(receiver, explained)| {
-            let handover = receiver.escalate.as_ref()?;
-            let after = u64::try_from(handover.after.as_millis()).unwrap_or(u64::MAX);
-            Some((handover.receiver.clone(), receiver.name.clone(), explained.at?.saturating_add(after)))
-        });
-        for (to, from, at) in escalations.collect::<Vec<_>>() {
-            let other = receivers.iter_mut().find(|other| other.receiver == to);
-            if let Some(other) = other.filter(|other| other.route.refusal.is_some()) {
-                other.route.escalation = Some((from, at));
+        if let Some((family, phase)) = cause.incident() {
+            let key = IncidentKey { subject, family };
+            for receiver in &mut receivers {
+                receiver.knows = self.knows(&receiver.receiver, &key, phase);
+            }
+            self.look_ahead(&key, phase, now, &mut receivers);
+            for (one, receiver) in receivers.iter_mut().zip(&config.receivers) {
+                one.hold_source = one.hold.as_ref().and_then(|hold| hold_source(config, receiver, hold));
             }
         }
         let open = self.open_incidents().into_iter();
@@ -49,77 +69,104 @@ impl Watch {
         Some(Explanation { severity, severity_source, receivers, open })
     }
 
-    fn explain_receiver(
-        &self,
-        receiver: &AlertReceiver,
-        subject: &Subject,
-        cause: AlertCause,
-        severity: Severity,
-        clock: WatchClock,
-        now: &Moment,
-    ) -> ReceiverExplanation {
-        let route = routing::route(&self.facts.config, receiver, subject, cause, severity);
-        let mut explained = ReceiverExplanation {
-            receiver: receiver.name.clone(),
-            route: RouteExplanation {
-                refusal: route.refusal,
-                key: route.key,
-                source: route.source,
-                escalation: None,
-                cause,
-            },
-            knows: false,
-            hold: None,
-            pace: None,
-            at: None,
+    /// Whether a receiver knows of an incident that is as bad already.
+    fn knows(&self, receiver: &str, key: &IncidentKey, phase: Phase) -> bool {
+        let is_as_bad = |record: &IncidentRecord| {
+            record.machine.is_open() && phase.rank() <= record.machine.phase().rank()
         };
-        if explained.route.refusal.is_some() {
-            return explained;
-        }
-        let (family, phase) = cause.incident().unwrap_or((Family::Down, Phase::Backoff));
-        let key = IncidentKey { subject: subject.clone(), family };
-        let own = self.buckets.values().filter(|bucket| bucket.receiver == receiver.name);
-        let holding = own.clone().find(|bucket| bucket.concerns(&key));
-        let group = group_of(receiver, &key);
-        let bucket = holding.or_else(|| own.clone().find(|bucket| bucket.group == group));
-        let empty = Bucket::new(&receiver.name, group);
-        let bucket = bucket.unwrap_or(&empty);
-        let is_worse = |record: &IncidentRecord| phase.rank() > record.machine.phase().rank();
-        explained.knows = bucket.known.contains_key(&key)
-            && self
-                .facts
-                .incidents
-                .get(&key)
-                .is_some_and(|record| record.machine.is_open() && !is_worse(record));
-        if explained.knows {
-            return explained;
-        }
-        let start = clock.time();
-        let wanted = bucket.earliest(receiver.group_interval, start.after(receiver.group_wait));
-        let mut at = bucket.due.map_or(wanted, |due| due.min(wanted)).max(start);
-        for _ in 0..MAX_HOLDS {
-            let then = later(now, at.since(start));
-            let Some((hold, end)) = self.situation_at(clock, &then).hold(receiver, &key, cause, severity)
-            else {
-                break;
-            };
-            explained.hold.get_or_insert(hold);
-            let Some(end) = end else { return explained };
-            at = bucket.earliest(receiver.group_interval, at.after(end));
-        }
-        let memory = self.receivers.get(&receiver.name);
-        let refusal = memory.and_then(|memory| memory.budget.refusal(receiver, &memory.waiting, at));
-        let is_backlog = matches!(refusal, Some((PaceReason::Backlog(_), _)));
-        if let Some((reason, until)) = refusal {
-            explained.pace = Some(reason);
-            at = until;
-        }
-        explained.at = (!is_backlog).then(|| clock.wall_of(at));
-        explained
+        let mut own = self.buckets.values().filter(|bucket| bucket.receiver == receiver);
+        own.any(|bucket| bucket.known.contains_key(key))
+            && self.facts.incidents.get(key).is_some_and(is_as_bad)
     }
 
-    fn situation_at<'a>(&'a self, clock: WatchClock, now: &'a Moment) -> Situation<'a> {
-        Situation { clock, ..self.facts.situation(now) }
+    /// Plays through what follows of a cause.
+    fn look_ahead(
+        &self,
+        key: &IncidentKey,
+        phase: Phase,
+        now: &Moment,
+        receivers: &mut [ReceiverExplanation],
+    ) {
+        let mut copy = Self::from_snapshot(self.to_snapshot(), Alerting::clone(&self.facts.config), now);
+        let mut then = *now;
+        let mut effects = copy.step_by(&then, |watch, effects| {
+            watch.bad(key, phase, now.wall_millis(), (Vec::new(), None), now, effects);
+        });
+        for _ in 0..MAX_STEPS {
+            for effect in &effects {
+                copy.explain_effect(effect, key, &then, receivers);
+            }
+            if effects.iter().any(|effect| matches!(effect, Effect::Notify(_))) {
+                copy.messages_are_taken(self);
+                effects = copy.step_by(&then, |_, _| {});
+                continue;
+            }
+            let is_stuck = |name: &str| {
+                self.receivers.get(name).is_some_and(|memory| memory.waiting.len() >= MAX_WAITING)
+            };
+            let is_waited_for = |one: &ReceiverExplanation| {
+                one.at.is_none() && !one.knows && one.route.refusal.is_none() && !is_stuck(&one.receiver)
+            };
+            let Some(deadline) = copy.next_deadline() else { return };
+            let ahead = deadline.saturating_sub(now.mono);
+            if !receivers.iter().any(is_waited_for) || ahead > MAX_AHEAD {
+                return;
+            }
+            then = later(now, ahead);
+            effects = copy.step_by(&then, |_, _| {});
+        }
+    }
+
+    /// The outbox holds again what it held before, and no more.
+    fn messages_are_taken(&mut self, before: &Self) {
+        for (name, memory) in &mut self.receivers {
+            memory.waiting =
+                before.receivers.get(name).map(|before| before.waiting.clone()).unwrap_or_default();
+        }
+        self.paced_are_due();
+    }
+
+    /// Notes what an effect means for what is explained.
+    fn explain_effect(
+        &self,
+        effect: &Effect,
+        key: &IncidentKey,
+        then: &Moment,
+        receivers: &mut [ReceiverExplanation],
+    ) {
+        let number = self.facts.incidents.get(key).map_or(0, |record| record.number);
+        let at = then.wall_millis();
+        match effect {
+            Effect::Notify(notice) => {
+                let is_about = notice.items.iter().any(|item| item.incident == number);
+                let one = receivers.iter_mut().find(|one| one.receiver == notice.receiver);
+                if let Some(one) = one.filter(|one| is_about && !one.knows && one.route.refusal.is_none()) {
+                    one.at.get_or_insert(at);
+                }
+            }
+            Effect::Decided(Decision { incident: Some(incident), receiver: Some(name), what, .. })
+                if *incident == number =>
+            {
+                if let Verdict::Escalated { to } = what {
+                    let other = receivers.iter_mut().find(|one| one.receiver == *to);
+                    if let Some(other) = other.filter(|other| other.route.refusal.is_some()) {
+                        other.route.escalation.get_or_insert((name.clone(), at));
+                    }
+                }
+                let Some(one) = receivers.iter_mut().find(|one| one.receiver == *name) else { return };
+                match what {
+                    Verdict::Held(hold) if one.at.is_none() => {
+                        one.hold.get_or_insert_with(|| hold.clone());
+                    }
+                    Verdict::Paced(reason) if one.at.is_none() => {
+                        one.pace.get_or_insert_with(|| reason.clone());
+                    }
+                    Verdict::Dropped(hold) => one.hold = Some(hold.clone()),
+                    _ => {}
+                }
+            }
+            _ => {}
+        }
     }
 
     /// The incidents that are not over, by age.
@@ -158,6 +205,17 @@ impl Watch {
                 IncidentReceiver { receiver: bucket.receiver.clone(), last, due, hold }
             })
             .collect()
+    }
+}
+
+/// Where in the configuration a hold stands.
+fn hold_source(config: &Alerting, receiver: &AlertReceiver, hold: &Hold) -> Option<ValueSource> {
+    match hold {
+        Hold::Quiet { .. } => receiver.key_sources.get("quiet").or(Some(&receiver.source)).cloned(),
+        Hold::SilenceWindow { name, .. } => {
+            config.silences.iter().find(|rule| rule.name == *name).map(|rule| rule.source.clone())
+        }
+        Hold::Shutdown | Hold::SameProgram | Hold::Silence { .. } => None,
     }
 }
 

@@ -262,8 +262,14 @@ impl Watch {
         {
             self.transition(&delivery_key(&name), IncidentInput::Good, now, effects);
         }
+        self.paced_are_due();
+    }
+
+    /// What waits for the pace of its receiver is looked at again.
+    pub(super) fn paced_are_due(&mut self) {
+        let now = self.facts.clock.time();
         for bucket in self.buckets.values_mut().filter(|bucket| bucket.is_paced) {
-            bucket.due = bucket.due.map(|due| due.min(self.facts.clock.time()));
+            bucket.due = bucket.due.map(|due| due.min(now));
         }
     }
 

@@ -84,6 +84,8 @@ pub struct ReceiverExplanation {
     pub knows: bool,
     /// What would hold the message back.
     pub hold: Option<Hold>,
+    /// Where that stands in the configuration, if it does.
+    pub hold_source: Option<ValueSource>,
     /// What would make it wait for its turn.
     pub pace: Option<PaceReason>,
     /// When it would be told, in milliseconds since 1970; `None` if not, or if what it waits for has no known end.

@@ -104,9 +104,18 @@ impl Watch {
 
     /// Takes an input in. `now.mono` never goes back.
     pub fn step(&mut self, input: Input, now: &Moment) -> Vec<Effect> {
+        self.step_by(now, |watch, effects| watch.fold(input, now, effects))
+    }
+
+    /// A step that begins in this way.
+    pub(super) fn step_by(
+        &mut self,
+        now: &Moment,
+        begin: impl FnOnce(&mut Self, &mut Vec<Effect>),
+    ) -> Vec<Effect> {
         let time = self.facts.clock.advance(now);
         let mut effects = std::mem::take(&mut self.late);
-        self.fold(input, now, &mut effects);
+        begin(self, &mut effects);
         self.fire_due(now, &mut effects);
         for id in self.facts.silences.expire(now.wall_millis()) {
             effects.push(decided_alone(now, Verdict::SilenceEnded { id, by: None }));

@@ -372,3 +372,25 @@ fn the_first_look_at_a_supervisor_is_no_news_but_for_what_is_fatal() {
     play.go_to(HOUR);
     assert_eq!(play.told(), ["11 ops Firing: b fatal Firing"]);
 }
+
+#[test]
+fn explain_names_the_key_the_hold_and_the_escalation() {
+    let source = |line| ValueSource { file: "/etc/supervisord.conf".to_owned(), line };
+    let mut ops = AlertReceiver { escalate: handover("oncall", 10 * MINUTE), ..receiver("ops") };
+    ops.quiet = Some(Windows::parse("00:00-07:00").unwrap());
+    ops.key_sources.insert("quiet".to_owned(), source(41));
+    let mut oncall = only_by_handover("oncall");
+    oncall.key_sources.insert("only".to_owned(), source(52));
+    let mut play = play(vec![ops, oncall], &["web"]);
+    play.go_to(MINUTE);
+    let web = Namespec::new("web", "web");
+    let explained = play.watch.explain(&web, AlertCause::Unhealthy, &play.moment()).unwrap();
+    assert_eq!((explained.severity, explained.severity_source), (Severity::Error, None));
+    let [ops, oncall] = explained.receivers.as_slice() else { panic!() };
+    let seven = (START + 7 * 3600) * 1000;
+    assert_eq!((ops.at, ops.hold_source.clone()), (Some(seven), Some(source(41))));
+    assert_eq!(oncall.route.refusal, Some(RefusalReason::NotSelected));
+    assert_eq!((oncall.route.key, oncall.route.source.clone()), (Some("only"), source(52)));
+    assert_eq!(oncall.route.escalation, Some(("ops".to_owned(), seven + 10 * MINUTE)));
+    assert!(play.watch.explain(&Namespec::new("x", "x"), AlertCause::Crash, &play.moment()).is_none());
+}

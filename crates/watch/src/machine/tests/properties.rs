@@ -399,6 +399,10 @@ fn receiver_settings() -> impl Strategy<Value = AlertReceiver> {
             }
             if by_program {
                 own.group_by = vec![GroupBy::Program];
+            } else if fatal_only {
+                let command = "/usr/bin/sms".to_owned();
+                own.channels = vec![Channel::SmsCommand { command, to: vec!["1".to_owned()] }];
+                own.sms_max = Some((1, Duration::from_secs(5 * 3600)));
             }
             own
         })
