@@ -109,12 +109,23 @@ impl Watch {
             };
             let Some(deadline) = copy.next_deadline() else { return };
             let ahead = deadline.saturating_sub(now.mono);
-            if !receivers.iter().any(is_waited_for) || ahead > MAX_AHEAD {
+            let is_done = !receivers.iter().any(is_waited_for) && !self.may_escalate(receivers);
+            if is_done || ahead > MAX_AHEAD {
                 return;
             }
             then = later(now, ahead);
             effects = copy.step_by(&then, |_, _| {});
         }
+    }
+
+    /// Whether an escalation to a receiver that is not told otherwise may still come.
+    fn may_escalate(&self, receivers: &[ReceiverExplanation]) -> bool {
+        self.facts.config.receivers.iter().zip(receivers).any(|(receiver, one)| {
+            let to = receiver.escalate.as_ref().map(|handover| &handover.receiver);
+            let mut others = receivers.iter().filter(|other| Some(&other.receiver) == to);
+            one.at.is_some()
+                && others.any(|other| other.route.refusal.is_some() && other.route.escalation.is_none())
+        })
     }
 
     /// The outbox holds again what it held before, and no more.
