@@ -63,6 +63,9 @@ pub struct Bucket {
     /// The pace of the receiver makes it wait.
     #[serde(default)]
     pub(super) is_paced: bool,
+    /// When Alertmanager is to be told again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) refresh: Option<WatchTime>,
     /// When what is held is to be looked at again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) look_again: Option<WatchTime>,

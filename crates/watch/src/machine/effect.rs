@@ -56,6 +56,8 @@ pub enum Audience {
     All,
     /// Only those that keep incidents of their own: each item is closed or acknowledged there.
     Stateful,
+    /// Only Alertmanager: nothing is new, but it forgets what it is not told again.
+    Refresh,
 }
 
 /// Why something was told, or was not: a line of the history.

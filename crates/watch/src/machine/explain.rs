@@ -12,7 +12,7 @@ use ironlance_core::time::window::CivilMinute;
 
 use super::budget::MAX_WAITING;
 use super::clock::Moment;
-use super::effect::{Decision, Effect, Hold, Verdict};
+use super::effect::{Audience, Decision, Effect, Hold, Verdict};
 use super::record::IncidentRecord;
 use super::routing;
 use super::subject::{IncidentKey, Subject};
@@ -20,7 +20,7 @@ use super::view::{Explanation, IncidentReceiver, OpenIncident, ReceiverExplanati
 use super::watch::Watch;
 
 /// The most steps that are looked ahead.
-const MAX_STEPS: usize = 2000;
+const MAX_STEPS: usize = 30_000;
 /// The longest time that is looked ahead: longer than any window.
 const MAX_AHEAD: Duration = Duration::from_secs(9 * 86_400);
 
@@ -148,7 +148,7 @@ impl Watch {
         let number = self.facts.incidents.get(key).map_or(0, |record| record.number);
         let at = then.wall_millis();
         match effect {
-            Effect::Notify(notice) => {
+            Effect::Notify(notice) if notice.audience == Audience::All => {
                 let is_about = notice.items.iter().any(|item| item.incident == number);
                 let one = receivers.iter_mut().find(|one| one.receiver == notice.receiver);
                 if let Some(one) = one.filter(|one| is_about && !one.knows && one.route.refusal.is_none()) {

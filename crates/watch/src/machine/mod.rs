@@ -10,6 +10,7 @@
 //! | mutes, silences | message | `mute`, `silence` |
 //! | escalation, fallback | receiver and incident | `handover` |
 //! | budget | receiver | `budget` |
+//! | refresh | Alertmanager and group | `refresh` |
 //!
 //! Routing and severity are functions of the configuration (`routing`). `explain` asks the same functions as a step.
 
@@ -31,6 +32,7 @@ mod operator;
 mod pairs;
 mod reading;
 mod record;
+mod refresh;
 mod reload;
 mod routing;
 mod silence;

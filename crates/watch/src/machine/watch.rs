@@ -25,6 +25,7 @@ use super::handover;
 use super::incident::{IncidentInput, REOPEN};
 use super::input::Input;
 use super::record::{IncidentRecord, ReadingMap, Situation};
+use super::refresh::refresh;
 use super::silence::{Silence, SilenceList};
 use super::subject::IncidentKey;
 
@@ -143,7 +144,7 @@ impl Watch {
         });
         let buckets = self.buckets.values().flat_map(|bucket| {
             let reminders = bucket.known.values().filter_map(|known| known.remind);
-            bucket.due.into_iter().chain(bucket.look_again).chain(reminders)
+            bucket.due.into_iter().chain(bucket.look_again).chain(bucket.refresh).chain(reminders)
         });
         let handovers = self.buckets.values().filter_map(|bucket| {
             let memory = self.receivers.get(&bucket.receiver)?;
@@ -206,6 +207,7 @@ impl Watch {
             let memory = self.receivers.get_mut(&bucket.receiver);
             if let (Some(receiver), Some(memory)) = (receiver(&self.facts.config, &bucket.receiver), memory) {
                 flush::flush(bucket, receiver, memory, &situation, &mut self.next_message, effects);
+                refresh(bucket, receiver, memory, &situation, &mut self.next_message, effects);
             }
         }
     }

@@ -394,3 +394,30 @@ fn explain_names_the_key_the_hold_and_the_escalation() {
     assert_eq!(oncall.route.escalation, Some(("ops".to_owned(), seven + 10 * MINUTE)));
     assert!(play.watch.explain(&Namespec::new("x", "x"), AlertCause::Crash, &play.moment()).is_none());
 }
+
+#[test]
+fn alertmanager_is_told_each_minute_what_it_knows_until_that_is_over() {
+    let url = Secret::Literal("http://am:9093".to_owned());
+    let channels = vec![Channel::Alertmanager { url, hold: 300 }];
+    let mut play = play(vec![AlertReceiver { channels, repeat: None, ..receiver("am") }], &["a"]);
+    play.state(MINUTE, "a", Fatal);
+    play.go_to(3 * MINUTE);
+    play.is_stuck = true;
+    play.step(3 * MINUTE + 5 * SECOND, waiting("am", 1, 1));
+    play.go_to(6 * MINUTE);
+    play.is_stuck = false;
+    play.step(6 * MINUTE + SECOND, Input::Outbox(vec![]));
+    play.state(6 * MINUTE + 2 * SECOND, "a", Running);
+    play.go_to(HOUR);
+    assert_eq!(
+        play.told(),
+        [
+            "70 am Firing: a fatal Firing",
+            "130 am Reminder: a fatal Firing",
+            "370 am Reminder: a fatal UpAgain",
+            "402 am Recovered: a fatal Recovered"
+        ]
+    );
+    assert_eq!(play.notices()[1].1.audience, Audience::Refresh);
+    assert!(play.watch.next_deadline().is_none());
+}
