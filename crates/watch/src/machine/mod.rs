@@ -6,7 +6,7 @@
 //! | program events | program | `down` |
 //! | readings | check | `reading` |
 //! | incident | program and family | `incident` |
-//! | bucket | receiver and group | `bucket`, `flush` |
+//! | bucket | receiver and group | `bucket`, `held`, `reminder`, `flush`, `notice` |
 //! | mutes, silences | message | `mute`, `silence` |
 //! | escalation, fallback | receiver and incident | `handover` |
 //! | budget | receiver | `budget` |
@@ -25,15 +25,18 @@ mod explain;
 mod flush;
 mod fold;
 mod handover;
+mod held;
 mod incident;
 mod input;
 mod mute;
+mod notice;
 mod operator;
 mod pairs;
 mod reading;
 mod record;
 mod refresh;
 mod reload;
+mod reminder;
 mod routing;
 mod silence;
 mod snapshot;

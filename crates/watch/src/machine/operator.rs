@@ -6,9 +6,9 @@ use ironlance_core::alerting::incident::{AlertCause, Family, Phase};
 
 use super::clock::Moment;
 use super::effect::{Audience, Effect, Verdict};
-use super::flush::{decided, next_number, notice};
 use super::incident::IncidentInput;
 use super::input::{AckTarget, OperatorCommand};
+use super::notice::{decided, next_number, notice};
 use super::routing;
 use super::silence::{self, Silence};
 use super::subject::{IncidentKey, Subject};

@@ -21,7 +21,8 @@ use ironlance_core::alerting::channel::Channel;
 
 use super::bucket::Bucket;
 use super::effect::{Audience, Effect};
-use super::flush::{ReceiverMemory, next_number, notice};
+use super::flush::ReceiverMemory;
+use super::notice::{next_number, notice};
 use super::record::Situation;
 
 /// How often.

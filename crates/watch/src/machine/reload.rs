@@ -9,8 +9,8 @@ use ironlance_core::alerting::incident::Family;
 
 use super::clock::Moment;
 use super::effect::{Audience, CloseReason, Effect};
-use super::flush::{has_stateful, next_number, notice};
 use super::incident::IncidentInput;
+use super::notice::{has_stateful, next_number, notice};
 use super::subject::{IncidentKey, Subject};
 use super::watch::{Watch, receiver};
 
