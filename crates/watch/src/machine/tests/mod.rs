@@ -58,7 +58,6 @@ pub(super) fn receiver(name: &str) -> AlertReceiver {
         log_lines: 20,
         labels: BTreeMap::new(),
         sms_max: None,
-        template: None,
     }
 }
 
