@@ -20,7 +20,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("host", &["core"]),
     ("config", &["core", "host"]),
     ("rpc", &["core", "net"]),
-    ("alert", &["core", "net"]),
+    ("alert", &["core", "host", "net"]),
     ("listeners", &["alert", "core", "host", "net", "rpc"]),
     ("watch", &["alert", "config", "core", "host", "net", "rpc"]),
     ("daemon", &["config", "core", "host", "net", "rpc"]),

@@ -22,7 +22,7 @@ pub struct LocalClock {
 impl LocalClock {
     /// Looks up the zone of this process (`TZ`, else /etc/localtime).
     pub fn new() -> Self {
-        Self { zone: zone(std::env::var("TZ").ok().as_deref()), second: None }
+        Self { zone: system_zone(), second: None }
     }
 
     /// A moment in this zone.
@@ -61,7 +61,18 @@ fn timestamp(now: SystemTime) -> jiff::Timestamp {
 
 /// A moment in the local time zone.
 pub fn local(now: SystemTime) -> Zoned {
-    timestamp(now).to_zoned(zone(std::env::var("TZ").ok().as_deref()))
+    timestamp(now).to_zoned(system_zone())
+}
+
+/// The zone of this IANA name; `None` where the system does not have it.
+pub fn named_zone(name: &str) -> Option<TimeZone> {
+    let data = fs::read(Path::new(ZONES).join(name)).ok()?;
+    TimeZone::tzif(name, &data).ok()
+}
+
+/// The zone of this process: `TZ`, else /etc/localtime.
+pub fn system_zone() -> TimeZone {
+    zone(std::env::var("TZ").ok().as_deref())
 }
 
 /// The zone by the value of `TZ`, else by /etc/localtime, as tzset(3) has it.
