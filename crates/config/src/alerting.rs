@@ -2,7 +2,7 @@
 //!
 //! Supervisor ignores these sections and keys. The daemon uses of them only whether there is a receiver; `watch` uses all.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -49,12 +49,14 @@ pub struct AlertingReport {
 }
 
 /// What the daemon itself needs of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WatchSummary {
     /// There is a receiver: `watch` is to be run.
     pub has_receivers: bool,
     /// `journal_maxbytes=` of `[watch]`.
     pub journal_maxbytes: u64,
+    /// The processes with `heartbeat=comm`: their PROCESS_COMMUNICATION events are recorded.
+    pub communicating: BTreeSet<Namespec>,
 }
 
 /// `[watch]`.
@@ -406,7 +408,15 @@ impl AlertingReport {
     /// What the daemon needs.
     pub(crate) fn summary(&self) -> WatchSummary {
         let has_receivers = !self.alerting.receivers.is_empty();
-        WatchSummary { has_receivers, journal_maxbytes: self.alerting.watch.journal_maxbytes }
+        let communicates = |program: &ProgramAlerting| {
+            program
+                .heartbeat
+                .as_ref()
+                .is_some_and(|heartbeat| heartbeat.source == HeartbeatSource::Communication)
+        };
+        let communicating = self.alerting.programs.iter().filter(|(_, program)| communicates(program));
+        let communicating = communicating.map(|(name, _)| name.clone()).collect();
+        WatchSummary { has_receivers, journal_maxbytes: self.alerting.watch.journal_maxbytes, communicating }
     }
 }
 

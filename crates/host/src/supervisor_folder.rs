@@ -48,6 +48,11 @@ pub fn supervisor_folder(state: &Path, identifier: &str, config: &Path) -> PathB
     state.join(SUPERVISORS).join(format!("{}-{sum:08x}", name.trim_start_matches('.')))
 }
 
+/// The journal of that supervisor.
+pub fn journal_folder(state: &Path, identifier: &str, config: &Path) -> PathBuf {
+    supervisor_folder(state, identifier, config).join("journal")
+}
+
 /// Makes a folder of mode 0700 with its parents, and checks that it is ours and that no other user can write in it.
 pub fn make_private(path: &Path) -> Result<(), FolderError> {
     let failed = |action| move |source| FolderError::Io { action, path: path.to_owned(), source };

@@ -78,7 +78,7 @@ pub enum PreviousRun {
 /// The end of a supervisor.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SupervisorStop {
-    /// `shutdown` or `restart`.
+    /// `shutdown`, `restart`, or `unwatched` where the configuration no longer asks for a journal.
     pub how: String,
 }
 
@@ -92,7 +92,7 @@ pub struct PoolReport {
     /// In words, where there are any.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub why: String,
-    /// The number of events that were dropped, for `overflow`.
+    /// The number of events that were dropped since the record before about it.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub lost: u64,
 }
@@ -105,7 +105,7 @@ pub enum PoolTrouble {
     Overflow,
     /// A listener of it broke the protocol or gave up.
     Broken,
-    /// It answers again.
+    /// It answers again, and no event waits.
     Well,
 }
 
@@ -113,8 +113,9 @@ pub enum PoolTrouble {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct JournalEvent {
-    /// Its number on the bus, which listeners see as `serial`.
-    pub serial: u64,
+    /// Its number on the bus, which listeners see as `serial`; none where it is given to no listener.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub serial: Option<u64>,
     /// The name of its type, such as `PROCESS_STATE_EXITED`.
     pub event: String,
     /// The group that it is about.
@@ -172,6 +173,8 @@ pub struct EndReport {
     pub requested_by: Option<String>,
     /// How long it had been up, in milliseconds.
     pub up_ms: u64,
+    /// How often it has ended in this run of the supervisor, this time included; 0 where it could not be started.
+    pub ends: u64,
     /// The last lines of its standard output, at most [`MAX_TAIL`].
     #[serde(skip_serializing_if = "String::is_empty")]
     pub stdout: String,

@@ -67,7 +67,7 @@ mod tests {
             last_seen: Some(1_764_467_000_000),
         };
         let event = JournalEvent {
-            serial: 97,
+            serial: Some(97),
             event: "PROCESS_STATE_EXITED".into(),
             group: Some("shop".into()),
             process: Some("web".into()),
@@ -80,6 +80,7 @@ mod tests {
                 signal: Some("SIGKILL".into()),
                 oom: true,
                 up_ms: 123_000,
+                ends: 2,
                 stderr: "Killed\n".into(),
                 ..EndReport::default()
             }),
@@ -108,7 +109,7 @@ mod tests {
         let json = json.split_once(' ').unwrap().1;
         assert_eq!(
             json.trim_end(),
-            r#"{"n":2,"boot":"6f1c9b2e","at":1764467291459,"serial":97,"event":"PROCESS_STATE_EXITED","group":"shop","process":"web","from":"RUNNING","expected":false,"pid":4711,"restarts":true,"end":{"why":"terminated by SIGKILL","signal":"SIGKILL","oom":true,"up_ms":123000,"stderr":"Killed\n"}}"#
+            r#"{"n":2,"boot":"6f1c9b2e","at":1764467291459,"serial":97,"event":"PROCESS_STATE_EXITED","group":"shop","process":"web","from":"RUNNING","expected":false,"pid":4711,"restarts":true,"end":{"why":"terminated by SIGKILL","signal":"SIGKILL","oom":true,"up_ms":123000,"ends":2,"stderr":"Killed\n"}}"#
         );
     }
 

@@ -3,6 +3,7 @@
 pub(crate) mod children;
 pub(crate) mod clock;
 pub(crate) mod host_lookup;
+pub(crate) mod journal;
 pub(crate) mod log_backlog;
 pub(crate) mod log_tail;
 pub(crate) mod output;
@@ -29,6 +30,7 @@ use crate::state::ids::CallId;
 use children::Children;
 use clock::DaemonClock;
 use host_lookup::HostLookups;
+use journal::Journal;
 use path_watch::PathWatch;
 use pipes::Pipes;
 use slow_logs::SlowLogs;
@@ -60,6 +62,8 @@ pub(crate) struct Io {
     /// What the next life begins with, once it has been asked for and everything that it needs is there.
     pub(crate) reload: Option<Box<Reload>>,
     pub(crate) residency: CodePageTrimmer,
+    /// Where the configuration asks for one.
+    pub(crate) journal: Option<Box<Journal>>,
 }
 
 /// Clients that wait for an answer.

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use ironlance_core::event::OutputChannel;
+use ironlance_core::journal::JournalEntry;
 use ironlance_core::log_level::Level;
 use ironlance_core::process::lifecycle::SignalTarget;
 use ironlance_rpc::{Fault, Value};
@@ -33,6 +34,8 @@ pub(crate) enum Command {
     Publish(Rc<EventRecord>),
     /// Answer a client.
     Reply(CallId, Result<Value, Fault>),
+    /// Append a record to the journal.
+    Journal(Box<JournalEntry>),
     /// A line for the main log.
     Log(Level, String),
 }

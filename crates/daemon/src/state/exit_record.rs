@@ -104,6 +104,15 @@ pub(crate) fn near_oom_kill(window: TimeWindow, clock: &LocalClock) -> String {
     format!("a process of this control group was killed for want of memory {time}")
 }
 
+/// What was seen of a process that has just ended.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct ObservedExit {
+    pub(crate) cause: TerminationCause,
+    /// The last lines of its standard output and standard error.
+    pub(crate) stdout_tail: String,
+    pub(crate) stderr_tail: String,
+}
+
 /// How a process ended.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ExitRecord {

@@ -13,7 +13,8 @@ use ironlance_rpc::{Fault, FaultKind};
 
 use super::command::Command;
 use super::ids::{GroupId, ProcessId};
-use super::process_table::{ActiveGroup, LogPaths, Process};
+use super::pool_condition::PoolCondition;
+use super::process_table::{ActiveGroup, LogPaths, Process, StartAttempt};
 use super::timers::Timer;
 use super::{State, Turn};
 
@@ -42,6 +43,7 @@ impl State {
             names: names.into_boxed_slice(),
             pool: self.new_pool(id, wanted, settings),
             backpressure: Backpressure::default(),
+            condition: PoolCondition::default(),
         };
         self.table.add_group(id, group);
         if let GroupKind::Listeners { events, .. } = &wanted.kind {
@@ -79,7 +81,7 @@ impl State {
         }
         let event = Event::GroupRemoved(Rc::new(name.clone()));
         self.record(&event, None, turn);
-        self.dispatch_event(&event, Some(id), turn);
+        self.dispatch_event(&event, None, Some(id), turn);
         if let Some(pool) = pool {
             self.retire_pool(pool, Some(id), turn);
         }
@@ -105,6 +107,7 @@ fn new_process(group: GroupId, config: &Rc<config::Group>, index: usize, logs: L
         waits: Vec::new(),
         state_folder: None,
         last_exit: None,
+        attempt: StartAttempt::default(),
         down_reason: None,
         stop_reason: None,
         sent_signal: None,

@@ -37,7 +37,7 @@ impl State {
     /// Records an event that is about no process, and gives it to every pool that asked for its type.
     pub(crate) fn publish(&mut self, event: &Event, turn: &mut Turn<'_>) {
         self.record(event, None, turn);
-        self.dispatch_event(event, None, turn);
+        self.dispatch_event(event, None, None, turn);
     }
 
     /// Records an event for people, if its type is stored or subscribed to. `why` is for exits.
@@ -53,10 +53,19 @@ impl State {
         }
     }
 
-    /// Gives an event to every pool that asked for its type, except one.
-    pub(crate) fn dispatch_event(&mut self, event: &Event, except: Option<GroupId>, turn: &mut Turn<'_>) {
+    /// Writes an event to the journal, and gives it to every pool that asked for its type, except one. `about` is the
+    /// process that a state event is about.
+    pub(crate) fn dispatch_event(
+        &mut self,
+        event: &Event,
+        about: Option<ProcessId>,
+        except: Option<GroupId>,
+        turn: &mut Turn<'_>,
+    ) {
         let except = except.map(|id| PoolId(id.0));
-        let Some((serial, pools)) = self.bus.publish(event.kind(), except) else { return };
+        let published = self.bus.publish(event.kind(), except);
+        self.journal_event(event, about, published.as_ref().map(|(serial, _)| *serial), turn);
+        let Some((serial, pools)) = published else { return };
         for pool in pools {
             let id = GroupId(pool.0);
             // One that is out of service keeps them for the next of its name.
@@ -127,19 +136,24 @@ impl State {
         effects: Vec<PoolEffect>,
         turn: &mut Turn<'_>,
     ) {
+        let mut broken = None;
         for effect in effects {
             match effect {
                 PoolEffect::Send { member, bytes } => {
                     turn.push(Command::WriteStdin { id: ProcessId(member.0), bytes });
                 }
                 PoolEffect::Log(level, line) => turn.log(level, line),
-                PoolEffect::Restart { member, why } => self.request_recycle(ProcessId(member.0), why, turn),
+                PoolEffect::Restart { member, why } => {
+                    broken.get_or_insert_with(|| why.clone());
+                    self.request_recycle(ProcessId(member.0), why, turn);
+                }
                 PoolEffect::Milestone { member, what } => {
                     self.step(ProcessId(member.0), Input::Milestone(what), turn);
                 }
                 PoolEffect::Stdout(text) => turn.push(Command::WriteOwnStdout(text)),
             }
         }
+        self.journal_pool(group, broken.as_deref(), turn);
         self.reschedule_pool(group, turn);
     }
 

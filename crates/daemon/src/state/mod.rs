@@ -12,9 +12,11 @@ pub(crate) mod event_log;
 pub(crate) mod exit_record;
 pub(crate) mod groups;
 pub(crate) mod ids;
+pub(crate) mod journal;
 pub(crate) mod listeners;
 pub(crate) mod paused_output;
 pub(crate) mod pending_calls;
+pub(crate) mod pool_condition;
 pub(crate) mod process_table;
 pub(crate) mod retired_pools;
 pub(crate) mod shutdown;
@@ -37,6 +39,7 @@ use crate::requester::Requester;
 use command::Command;
 use event_log::EventLog;
 use ids::ProcessId;
+use journal::JournalScope;
 use listeners::RecycleRequest;
 use paused_output::PausedOutput;
 use pending_calls::{OrderedStop, PendingBatches};
@@ -54,6 +57,8 @@ pub(crate) struct State {
     pub(crate) table: ProcessTable,
     pub(crate) bus: Bus,
     pub(crate) event_log: EventLog,
+    /// What is recorded in the journal, where there is one.
+    pub(crate) journal: Option<Box<JournalScope>>,
     pub(crate) ticks: TickSchedule,
     pub(crate) batches: PendingBatches,
     /// Stops that go by priority and are not through.
@@ -97,6 +102,7 @@ impl State {
             table: ProcessTable::default(),
             bus: Bus::default(),
             event_log: EventLog::default(),
+            journal: None,
             ticks: TickSchedule::new(wall),
             batches: PendingBatches::default(),
             ordered_stops: Vec::new(),

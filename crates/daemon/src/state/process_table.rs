@@ -6,16 +6,17 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use ironlance_config as config;
-use ironlance_core::event::OutputChannel;
+use ironlance_core::event::{OutputChannel, StateDetail};
 use ironlance_core::listener::backpressure::Backpressure;
 use ironlance_core::listener::pool::{Pool, Recycling};
 use ironlance_core::process::lifecycle::{DaemonState, Input, Lifecycle};
 use ironlance_core::{GroupName, Namespec, ProcessName, ProcessState};
 
 use crate::requester::SignalReason;
-use crate::state::exit_record::{ExitRecord, SentSignal};
+use crate::state::exit_record::{ExitRecord, ObservedExit, SentSignal};
 use crate::state::ids::{GroupId, ProcessId};
 use crate::state::pending_calls::{PendingWait, is_stopped};
+use crate::state::pool_condition::PoolCondition;
 use crate::state::state_folder::ListenerStateFolder;
 
 /// Where the outputs of a process go, by [`OutputChannel`], with AUTO resolved.
@@ -39,6 +40,8 @@ pub(crate) struct Process {
     pub(crate) state_folder: Option<Box<ListenerStateFolder>>,
     /// How it last ended.
     pub(crate) last_exit: Option<Rc<ExitRecord>>,
+    /// Its last start.
+    pub(crate) attempt: StartAttempt,
     /// Why it last went down: how it ended, or could not be started.
     pub(crate) down_reason: Option<Rc<str>>,
     /// Why it was told to stop, from then until it has.
@@ -53,6 +56,15 @@ pub(crate) struct Process {
     pub(crate) stopped_by_own_pool: bool,
     /// When the pool of a listener was last given the event that it exited (monotonic).
     pub(crate) exit_reported: Option<Duration>,
+}
+
+/// The last start of a process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct StartAttempt {
+    /// A process was made, and has ended since.
+    pub(crate) has_exited: bool,
+    /// How many starts have failed in a row, this one included.
+    pub(crate) failures: u32,
 }
 
 impl Process {
@@ -86,6 +98,28 @@ impl Process {
         }
     }
 
+    /// Notes what a change of state says of its last start.
+    pub(crate) fn note_attempt(&mut self, to: ProcessState, detail: StateDetail) {
+        match (to, detail) {
+            (ProcessState::Starting, _) => self.attempt.has_exited = false,
+            (ProcessState::Running, _) => self.attempt.failures = 0,
+            (ProcessState::Backoff, StateDetail::Tries(failures)) => self.attempt.failures = failures,
+            _ => {}
+        }
+    }
+
+    /// Records how it has ended; the lifecycle knows of it.
+    pub(crate) fn record_exit(&mut self, exit: ObservedExit) {
+        let Some(last) = self.lifecycle.last_exit() else { return };
+        let expected =
+            exit.cause.requested() || self.lifecycle.policy().exitcodes.contains(&last.status.code());
+        let ObservedExit { cause, stdout_tail, stderr_tail } = exit;
+        let record =
+            ExitRecord { cause, pid: last.pid, up: last.up, at: last.at, expected, stdout_tail, stderr_tail };
+        self.last_exit = Some(Rc::new(record));
+        self.attempt.has_exited = true;
+    }
+
     pub(crate) fn is_listener(&self) -> bool {
         matches!(self.group_config.kind, config::GroupKind::Listeners { .. })
     }
@@ -103,6 +137,8 @@ pub(crate) struct ActiveGroup {
     pub(crate) pool: Option<Pool>,
     /// Output that makes more events is paused while the pool has too many.
     pub(crate) backpressure: Backpressure,
+    /// What the journal knows of the pool.
+    pub(crate) condition: PoolCondition,
 }
 
 impl ActiveGroup {

@@ -11,7 +11,7 @@ use super::ids::GroupId;
 use super::pending_calls::is_stopped;
 use super::timers::Timer;
 use super::{State, Turn};
-use crate::requester::SignalReason;
+use crate::requester::{Requester, SignalReason};
 
 /// How often the log names the processes that are waited for.
 const REPORT_EVERY: Duration = Duration::from_secs(3);
@@ -77,6 +77,12 @@ impl State {
         self.report_unstopped(turn);
         turn.timers.set(Timer::Shutdown, self.shutdown_deadline(turn.now.mono));
         false
+    }
+
+    /// Whether everything stops for a fault of our own.
+    pub(crate) fn is_emergency(&self) -> bool {
+        let reason = self.shutdown.as_ref().map(|plan| &plan.reason);
+        matches!(reason, Some(SignalReason::Shutdown(requester)) if **requester == Requester::Daemon)
     }
 
     /// Whether slow readers of logs still have time, when everything has stopped.

@@ -5,6 +5,7 @@ use ironlance_core::event::{Event, StateDetail};
 use ironlance_core::process::lifecycle::{Effect, Input};
 
 use super::command::Command;
+use super::exit_record::ObservedExit;
 use super::ids::ProcessId;
 use super::pending_calls::ReplyTo;
 use super::timers::Timer;
@@ -26,10 +27,30 @@ impl State {
         self.complete_waits(id, turn);
     }
 
+    /// A process has ended: the record of its exit is there before anything follows from it.
+    pub(crate) fn step_exit(&mut self, id: ProcessId, exit: ObservedExit, turn: &mut Turn<'_>) {
+        let status = exit.cause.status;
+        let input = match &exit.cause.not_started {
+            Some(why) => Input::NeverRan { status, why: why.clone() },
+            None => Input::Ended { status },
+        };
+        self.step_with(id, input, Some(exit), turn);
+        self.reschedule(id, turn);
+        self.complete_waits(id, turn);
+    }
+
     fn step_once(&mut self, id: ProcessId, input: Input, turn: &mut Turn<'_>) {
+        self.step_with(id, input, None, turn);
+    }
+
+    fn step_with(&mut self, id: ProcessId, input: Input, exit: Option<ObservedExit>, turn: &mut Turn<'_>) {
         let Some(process) = self.table.process_mut(id) else { return };
         process.note_start_origin(&input);
-        for effect in process.lifecycle.step(input, turn.now, self.daemon_state) {
+        let effects = process.lifecycle.step(input, turn.now, self.daemon_state);
+        if let Some(exit) = exit {
+            process.record_exit(exit);
+        }
+        for effect in effects {
             match effect {
                 Effect::Spawn => turn.push(Command::Spawn(id)),
                 Effect::Kill { pid, signal, reach } => {
@@ -52,13 +73,15 @@ impl State {
         turn: &mut Turn<'_>,
     ) {
         self.retire_member(id, to);
-        let Some(process) = self.table.process(id) else { return };
+        let Some(process) = self.table.process_mut(id) else { return };
+        process.note_attempt(to, detail);
         let namespec = process.lifecycle.shared_namespec();
         let event = Event::state(namespec, from, to, detail);
         let why = is_down(to).then(|| process.down_reason.clone()).flatten();
         self.record(&event, why, turn);
         let except = self.excluded_pool(id, to, detail, turn.now.mono);
-        self.dispatch_event(&event, except, turn);
+        self.dispatch_event(&event, Some(id), except, turn);
+        self.journal_listener(id, to, turn);
     }
 
     /// Sets the timer of a process by its lifecycle.
@@ -102,7 +125,7 @@ impl State {
 }
 
 /// States that a process is in because it has ended, or could not be started.
-const fn is_down(state: ProcessState) -> bool {
+pub(super) const fn is_down(state: ProcessState) -> bool {
     use ProcessState::{Backoff, Exited, Fatal, Stopped};
     matches!(state, Stopped | Backoff | Exited | Fatal)
 }

@@ -83,6 +83,7 @@ impl Supervisor {
                 }
             }
             Command::Reply(call, answer) => self.io.calls.reply(call, answer),
+            Command::Journal(entry) => self.append_to_journal(*entry),
             Command::Log(level, line) => self.io.log.log(level, &line),
         }
     }

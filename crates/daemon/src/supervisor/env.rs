@@ -5,7 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::rc::Rc;
 
-use ironlance_config::{self as config, HostEnv, Overrides, Settings};
+use ironlance_config::{self as config, HostEnv, Overrides, Settings, WatchSummary};
 use ironlance_core::GroupName;
 use ironlance_host::local_time::LocalClock as LocalTime;
 use ironlance_host::state_folder::UserIdentity;
@@ -19,6 +19,8 @@ pub(super) struct Env {
     pub(super) configured_groups: Vec<Rc<config::Group>>,
     /// Why listeners cannot do their work as they are configured there, by their pools.
     pub(super) listener_warnings: Vec<(GroupName, String)>,
+    /// What the alert sections ask of the daemon.
+    pub(super) watch: Option<WatchSummary>,
     /// How the servers are configured, in the order of their sockets.
     pub(super) servers: Vec<config::HttpServer>,
     pub(super) config_file: PathBuf,

@@ -5,7 +5,6 @@ use std::rc::Rc;
 use ironlance_core::event::OutputChannel;
 use ironlance_core::log_level::Level;
 use ironlance_core::process::exit_status::ExitStatus;
-use ironlance_core::process::lifecycle::Input;
 use ironlance_core::process::oom::{ExitKind, OomVerdict};
 use ironlance_core::signal;
 
@@ -13,7 +12,7 @@ use super::Supervisor;
 use crate::io::log_tail;
 use crate::io::pipes::ChildPipes;
 use crate::requester::{Requester, SignalReason};
-use crate::state::exit_record::{self, ExitRecord, TerminationCause};
+use crate::state::exit_record::{self, ObservedExit, TerminationCause};
 use crate::state::ids::ProcessId;
 
 impl Supervisor {
@@ -101,12 +100,10 @@ impl Supervisor {
         if let Some(process) = self.state.table.process_mut(id) {
             process.down_reason = Some(why.into());
         }
-        let input = match &cause.not_started {
-            Some(why) => Input::NeverRan { status, why: why.clone() },
-            None => Input::Ended { status },
-        };
-        self.step(id, input);
-        self.record_exit(id, cause);
+        let stdout_tail = self.tail_of(id, OutputChannel::Stdout);
+        let stderr_tail = self.tail_of(id, OutputChannel::Stderr);
+        let exit = ObservedExit { cause, stdout_tail, stderr_tail };
+        self.decide(|state, turn| state.step_exit(id, exit, turn));
         self.close_pipes(id);
         self.decide(|state, turn| {
             state.forget_pauses(id, turn);
@@ -115,28 +112,14 @@ impl Supervisor {
         });
     }
 
-    /// Records why the process ended, before a next start overwrites it.
-    fn record_exit(&mut self, id: ProcessId, cause: TerminationCause) {
-        let Some(process) = self.state.table.process_mut(id) else { return };
-        let Some(last) = process.lifecycle.last_exit() else { return };
-        let pipes = &self.io.pipes;
-        let tail = |channel| match (process.log(channel), pipes.output(id, channel)) {
+    /// The last lines that a process has written to an output.
+    fn tail_of(&self, id: ProcessId, channel: OutputChannel) -> String {
+        let path = self.state.table.process(id).and_then(|process| process.log(channel));
+        match (path, self.io.pipes.output(id, channel)) {
             (_, None) => String::new(),
             (Some(path), Some(output)) => log_tail::tail_of_file(path, output.logged),
             (None, Some(output)) => output.recent.as_deref().map(log_tail::last_lines).unwrap_or_default(),
-        };
-        let expected =
-            cause.requested() || process.lifecycle.policy().exitcodes.contains(&last.status.code());
-        let record = ExitRecord {
-            cause,
-            pid: last.pid,
-            up: last.up,
-            at: last.at,
-            expected,
-            stdout_tail: tail(OutputChannel::Stdout),
-            stderr_tail: tail(OutputChannel::Stderr),
-        };
-        process.last_exit = Some(Rc::new(record));
+        }
     }
 
     /// Closes our ends of the child's pipes, and its group's FastCGI socket with its last process.

@@ -10,6 +10,7 @@
 mod effects;
 mod env;
 mod exit;
+mod journal;
 mod pipe_io;
 mod reconfigure;
 mod requesters;
@@ -124,11 +125,12 @@ impl Supervisor {
         let clock = DaemonClock::start();
         let now = clock.now();
         let server_url = startup.config.server_url();
-        let config::Config { file, settings, groups, servers, notes, .. } = startup.config;
+        let config::Config { file, settings, groups, servers, watch, notes, .. } = startup.config;
         let env = Env {
             settings: Rc::new(settings),
             configured_groups: groups.into_iter().map(Rc::new).collect(),
             listener_warnings: notes.listeners,
+            watch,
             servers,
             config_file: file,
             overrides: startup.overrides,
@@ -157,6 +159,7 @@ impl Supervisor {
             path_watch: PathWatch::new(),
             reload: None,
             residency: CodePageTrimmer::default(),
+            journal: None,
         };
         let mut supervisor = Self {
             state: State::new(now.wall),
@@ -175,6 +178,7 @@ impl Supervisor {
 
     /// Takes all groups of the configuration into service, and publishes that the daemon runs.
     pub(crate) fn start_all(&mut self) {
+        self.set_up_journal(self.env.watch.clone());
         for group in self.env.configured_groups.clone() {
             self.add_group(&group);
         }
@@ -246,6 +250,7 @@ impl Supervisor {
         self.log_lines(lines);
         self.io.subscribers.close();
         self.state.event_log.set_subscribed(Vec::new());
+        self.finish_journal();
         if self.state.daemon_state == DaemonState::Restarting {
             let mut reload = self.io.reload.take()?;
             reload.pools = self.state.export_pools();

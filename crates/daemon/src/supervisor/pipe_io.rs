@@ -146,7 +146,7 @@ impl Supervisor {
             self.decide(|state, turn| {
                 state.record(&event, None, turn);
                 let own = state.own_pool(id);
-                state.dispatch_event(&event, own, turn);
+                state.dispatch_event(&event, None, own, turn);
             });
         }
     }

@@ -130,6 +130,11 @@ impl JournalWriter {
         Ok(record.n)
     }
 
+    /// Leaves out the numbers of records that could not be written, so that readers see that they are missing.
+    pub const fn skip(&mut self, count: u64) {
+        self.last.n += count;
+    }
+
     /// Waits until all of it is on the disk.
     pub fn sync(&self) -> io::Result<()> {
         self.file.sync_data()

@@ -31,6 +31,8 @@ impl Supervisor {
         self.env.listener_warnings = read.notes.listeners;
         self.env.identities.clear();
         self.env.owners.clear();
+        self.env.watch.clone_from(&read.watch);
+        self.set_up_journal(read.watch);
         let lists = [diff.added, diff.changed, diff.removed].map(names);
         Ok(Value::Array(vec![Value::Array(lists.into())]))
     }
