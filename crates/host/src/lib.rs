@@ -5,6 +5,7 @@ pub mod errno;
 pub mod heap;
 pub mod journal;
 pub mod local_time;
+pub mod lock_file;
 pub mod nss;
 pub mod state_folder;
 pub mod supervisor_folder;

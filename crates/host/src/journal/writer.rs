@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 
 use ironlance_core::journal::{JournalEntry, JournalRecord, PreviousRun, segment};
 use ironlance_core::text::checked_line;
-use rustix::fs::{FlockOperation, OFlags, flock};
+use rustix::fs::OFlags;
 use thiserror::Error;
 
 use super::segments;
+use crate::lock_file::{LockError, LockFile};
 use crate::supervisor_folder::{FolderError, make_private};
 
 /// A segment that has reached this length is followed by a new one (bytes).
@@ -63,7 +64,7 @@ pub struct JournalWriter {
     last: LastRecord,
     max_bytes: u64,
     /// Holds the lock.
-    _lock: File,
+    _lock: LockFile,
 }
 
 impl JournalWriter {
@@ -155,25 +156,12 @@ impl JournalWriter {
     }
 }
 
-/// Takes the lock of a folder, and writes who holds it.
-fn lock(folder: &Path) -> Result<File, JournalError> {
-    let path = folder.join("lock");
-    let failed = |action| {
-        let path = path.clone();
-        move |source| JournalError::Io { action, path, source }
-    };
-    let flags = OFlags::NOFOLLOW.bits().cast_signed();
-    let mut how = OpenOptions::new();
-    how.read(true).write(true).create(true).truncate(false).mode(0o600).custom_flags(flags);
-    let mut file = how.open(&path).map_err(failed("open"))?;
-    if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
-        let holder = fs::read_to_string(&path).unwrap_or_default();
-        let holder = holder.trim().chars().filter(char::is_ascii_digit).take(10).collect();
-        return Err(JournalError::Busy { path: folder.to_owned(), holder });
-    }
-    // Only for people: a full disk is no reason not to go on.
-    let _ = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
-    Ok(file)
+/// Takes the lock of a folder.
+fn lock(folder: &Path) -> Result<LockFile, JournalError> {
+    LockFile::take(&folder.join("lock")).map_err(|error| match error {
+        LockError::Busy { holder, .. } => JournalError::Busy { path: folder.to_owned(), holder },
+        LockError::Io { action, path, source } => JournalError::Io { action, path, source },
+    })
 }
 
 fn open_segment(folder: &Path, first: u64) -> Result<File, JournalError> {
