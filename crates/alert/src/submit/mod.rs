@@ -2,26 +2,20 @@
 
 mod launcher;
 mod memory_handover;
+mod outbox_delivery;
 
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
 
 use crate::alert::{Alert, AlertEntry};
 use crate::log;
 use crate::notification::Notification;
 use crate::outbox::batch::Batch;
 use crate::outbox::record::StoredAlert;
-use crate::outbox::retention::{OutboxLimits, Retention};
 use crate::outbox::{Outbox, OutboxError, OutboxFolder, TransportOverride, new_id, unix_time};
 use crate::receiver::{Receiver, Transport};
 use crate::secret::{Secret, reveal};
-use launcher::{DelivererLauncher, StartReason};
-use memory_handover::MemoryHandover;
+pub use outbox_delivery::OutboxDelivery;
 
-/// How often, at most, the outbox is looked at for alerts that no deliverer works on.
-const KICK_INTERVAL: Duration = Duration::from_secs(60);
-/// How long a listener waits at its end for alerts that are being delivered.
-const LAST_MOMENT: Duration = Duration::from_secs(3);
 /// The entries of a batch that have details.
 const DETAILED_ENTRIES: usize = 50;
 
@@ -44,14 +38,8 @@ pub struct SubmitterOptions {
 #[derive(Debug)]
 pub struct Submitter {
     options: SubmitterOptions,
-    outbox: Outbox,
-    /// The outbox can be used.
-    is_open: bool,
+    delivery: OutboxDelivery,
     batch: Option<Batch>,
-    deliverer: DelivererLauncher,
-    memory: MemoryHandover,
-    retention: Retention,
-    last_kick: Instant,
     /// Something was stored since the last [`Submitter::ack`].
     has_stored: bool,
 }
@@ -60,55 +48,36 @@ impl Submitter {
     /// Opens the outbox, finishes what an earlier process was killed in, and starts delivering what waits.
     pub fn open(mut options: SubmitterOptions) -> Self {
         embed_password(&mut options.receiver.transport);
-        let deliverer = DelivererLauncher::new(options.program.clone());
-        let mut submitter = Self {
-            outbox: Outbox::at(&options.state_dir),
-            is_open: false,
-            batch: None,
-            memory: MemoryHandover::new(deliverer.clone(), options.state_dir.clone()),
-            deliverer,
-            retention: Retention::new(OutboxLimits::from_env()),
-            last_kick: Instant::now(),
-            has_stored: true,
-            options,
-        };
+        let delivery = OutboxDelivery::new(&options.state_dir, options.program.clone());
+        let mut submitter = Self { delivery, batch: None, has_stored: true, options };
         if submitter.is_open() {
-            submitter.expire();
             submitter.override_transport();
-            submitter.deliver_waiting();
+            submitter.delivery.deliver_waiting();
         }
         submitter
     }
 
+    fn outbox(&self) -> &Outbox {
+        self.delivery.outbox()
+    }
+
     /// Whether the outbox can be used; opens it, if it could not be used before.
     fn is_open(&mut self) -> bool {
-        if !self.is_open {
-            match self.outbox.prepare() {
-                Ok(()) => self.outbox.finish_commits(),
-                Err(error) => {
-                    self.log_outbox_error(&error);
-                    return false;
-                }
-            }
-            self.is_open = true;
+        let opened = self.delivery.open();
+        if let Err(error) = &opened {
+            self.log_outbox_error(error);
         }
-        true
+        opened.is_ok()
     }
 
     fn log_outbox_error(&self, error: &OutboxError) {
-        let outbox = self.outbox.dir().display();
+        let outbox = self.outbox().dir().display();
         log(&format!("cannot use the outbox {outbox}: {error}; delivering from memory"));
-    }
-
-    fn deliver_waiting(&self) {
-        if self.is_open && !self.outbox.is_empty() {
-            self.deliverer.deliver(&self.outbox);
-        }
     }
 
     /// Sets our transport for alerts of ours that wait with another, and for those of an earlier override.
     fn override_transport(&self) {
-        let outbox = &self.outbox;
+        let outbox = self.outbox();
         let SubmitterOptions { origin, receiver, .. } = &self.options;
         let left = outbox.transport_override(origin, receiver);
         if left.as_ref() == Some(&TransportOverride::of(receiver)) {
@@ -133,14 +102,12 @@ impl Submitter {
     /// answered.
     pub fn is_duplicate(&self, event: &str) -> bool {
         let of_batch = self.batch.as_ref().and_then(Batch::unacked);
-        of_batch == Some(event) || (self.is_open && self.outbox.is_unacked(event))
+        of_batch == Some(event) || (self.delivery.is_open() && self.outbox().is_unacked(event))
     }
 
     /// Starts the deliverer early, while a notification is still being made.
     pub fn prewarm(&self) {
-        if self.is_open {
-            self.deliverer.start(&self.outbox, StartReason::Prewarm);
-        }
+        self.delivery.prewarm();
     }
 
     /// Takes a notification; it is safe when this returns. `event` is what it was made of, for
@@ -153,37 +120,14 @@ impl Submitter {
 
     fn store(&mut self, alert: &Alert, event: Option<&str>) {
         if !self.is_open() {
-            return self.memory.deliver(alert);
+            return self.delivery.deliver_from_memory(alert);
         }
-        match self.make_room(alert.size()).and_then(|()| self.outbox.put(alert, event)) {
-            Ok(()) => self.deliverer.deliver(&self.outbox),
+        match self.delivery.make_room(alert.size()).and_then(|()| self.outbox().put(alert, event)) {
+            Ok(()) => self.delivery.deliver(),
             Err(error) => {
                 self.log_outbox_error(&error);
-                self.memory.deliver(alert);
+                self.delivery.deliver_from_memory(alert);
             }
-        }
-    }
-
-    /// Makes room in the outbox; logs what was removed.
-    fn make_room(&mut self, size: usize) -> Result<(), OutboxError> {
-        let removed = self.retention.make_room(&self.outbox, size, Instant::now())?;
-        if removed > 0 {
-            let limit = self.retention.limits.bytes;
-            log(&format!(
-                "the outbox has reached {limit} bytes (IRONLANCE_OUTBOX_MB): {removed} dead letter(s) were removed, the oldest first"
-            ));
-        }
-        Ok(())
-    }
-
-    /// Removes dead letters that are too old, and logs it.
-    fn expire(&mut self) {
-        let removed = self.retention.expire(&self.outbox, unix_time(), Instant::now());
-        if removed > 0 {
-            let days = self.retention.limits.dead_age / 86_400;
-            log(&format!(
-                "{removed} dead letter(s) older than {days} days (IRONLANCE_OUTBOX_DEAD_DAYS) were removed"
-            ));
         }
     }
 
@@ -202,16 +146,16 @@ impl Submitter {
     /// Begins a batch, with what an earlier process has collected and not sent.
     pub fn open_batch(&mut self, subject: Option<String>) {
         let empty = self.alert(subject, Vec::new());
-        let mut batch = Batch::in_memory(&self.outbox, empty.clone());
+        let mut batch = Batch::in_memory(self.outbox(), empty.clone());
         if self.is_open() {
-            match Batch::open(&self.outbox, empty) {
+            match Batch::open(self.outbox(), empty) {
                 Ok(opened) => batch = opened,
                 Err(error) => self.log_outbox_error(&error),
             }
         }
         self.batch = Some(batch);
         // A batch that was too large for one mail is among the alerts by now.
-        self.deliver_waiting();
+        self.delivery.deliver_waiting();
     }
 
     /// Whether a further entry of the batch is to have details.
@@ -229,10 +173,10 @@ impl Submitter {
             self.send_batch();
         }
         let size = entry.size(self.options.receiver.format);
-        let room = if self.is_open() { self.make_room(size) } else { Ok(()) };
+        let room = if self.is_open() { self.delivery.make_room(size) } else { Ok(()) };
         let Some(batch) = &mut self.batch else { return };
         let added = match room {
-            Ok(()) => batch.add(&self.outbox, entry, event),
+            Ok(()) => batch.add(self.delivery.outbox(), entry, event),
             Err(error) => {
                 batch.add_in_memory(entry);
                 Err(error)
@@ -249,8 +193,8 @@ impl Submitter {
         let format = self.options.receiver.format;
         let lines: Vec<_> = batch.entries().iter().map(|entry| entry.render(format)).collect();
         let lines = lines.join("\n");
-        match batch.send(&self.outbox) {
-            None => self.deliverer.deliver(&self.outbox),
+        match batch.send(self.delivery.outbox()) {
+            None => self.delivery.deliver(),
             Some(alert) => {
                 self.store(&alert, None);
                 self.batch.iter().for_each(Batch::discard);
@@ -266,29 +210,19 @@ impl Submitter {
         }
         if let Some(batch) = &mut self.batch {
             batch.ack();
-        } else if self.is_open {
-            self.outbox.ack(&self.options.origin);
+        } else if self.delivery.is_open() {
+            self.outbox().ack(&self.options.origin);
         }
     }
 
     /// Before the listener ends: gives what was stored a moment to be delivered. The deliverer goes on with the rest.
     pub fn close(&self) {
-        let began = Instant::now();
-        self.deliverer.wait(LAST_MOMENT);
-        self.memory.wait(LAST_MOMENT.saturating_sub(began.elapsed()));
+        self.delivery.close();
     }
 
     /// At most once a minute, starts a deliverer if alerts wait, and removes dead letters that are too old.
     pub fn kick_stale(&mut self) {
-        if self.last_kick.elapsed() < KICK_INTERVAL {
-            return;
-        }
-        self.last_kick = Instant::now();
-        if self.is_open {
-            self.expire();
-        }
-        self.memory.kick_stale();
-        self.deliver_waiting();
+        self.delivery.kick_stale();
     }
 }
 
@@ -313,6 +247,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
     use std::path::Path;
     use std::thread;
+    use std::time::{Duration, Instant};
 
     /// A stand-in for the deliverer: takes alerts out of the outbox and writes down how many.
     fn deliverer(dir: &Path, script: &str) -> PathBuf {
