@@ -3,3 +3,4 @@
 //! `machine` decides and is pure; `source` feeds it, `store` keeps it, `command` is what people call.
 
 pub mod machine;
+pub mod store;
