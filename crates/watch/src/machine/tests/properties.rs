@@ -211,6 +211,8 @@ proptest! {
             }
         }
         prop_assert!(bucket.is_none_or(|bucket| bucket.changed.is_empty() && bucket.up.is_empty()));
+        let is_calm = play.watch.facts.incidents.values().all(|record| !record.machine.is_open());
+        prop_assert!(!is_calm || play.watch.next_deadline().is_none(), "no wake-up without need");
     }
 
     #[test]
