@@ -327,16 +327,11 @@ fn open_one(
         }
         (ServerAddress::Tcp { host, port }, None) => ListeningSocket::Tcp(open_tcp(host, *port, kept)?),
     };
-    let access = match &socket {
-        ListeningSocket::Tcp(socket)
-            if server.credentials.is_none()
-                && !server.allow_anonymous_changes
-                && !socket.local_addr()?.ip().is_loopback() =>
-        {
-            Access::ReadOnly
-        }
-        ListeningSocket::Tcp(_) | ListeningSocket::Unix(_) => Access::Full,
+    let address = match &socket {
+        ListeningSocket::Tcp(socket) => Some(socket.local_addr()?.ip()),
+        ListeningSocket::Unix(_) => None,
     };
+    let access = Access::of_server(server, address);
     Ok(BoundServer { server: server.clone(), socket, access, socket_file: name, path_takeover: takes_over })
 }
 
