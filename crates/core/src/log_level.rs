@@ -11,9 +11,9 @@ pub enum Level {
     Trace,
     /// For people who look for a mistake in their configuration.
     Debug,
-    /// What happens in the normal course of things.
+    /// Normal operation.
     Info,
-    /// What is odd, and no error.
+    /// Unusual, but no error.
     Warn,
     /// An error that may be ignored.
     Error,

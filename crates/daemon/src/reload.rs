@@ -1,11 +1,11 @@
 //! Prepares a restart before anything is stopped: [`Reload`]. A configuration that cannot be applied stops nothing.
 //!
 //! ```text
-//!   SIGHUP, reload ─▶ read ─▶ try: user, limits, folders, sockets, log ─▶ stop everything ─▶ the next life
+//!   SIGHUP, reload ─▶ read ─▶ try: user, limits, folders, sockets, log ─▶ stop everything ─▶ the next generation
 //!                       └── a fault ──┴─▶ one line, a fault for the client; the old configuration goes on
 //! ```
 //!
-//! What was opened is handed to the next life, so it cannot fail there.
+//! What was opened is handed to the next generation, so it cannot fail there.
 
 use std::cell::RefCell;
 use std::path::Path;
@@ -21,7 +21,7 @@ use crate::log::main_log::MainLog;
 use crate::startup::{COMMAND, limits};
 use crate::state::retired_pools::InheritedPools;
 
-/// All that the next life begins with.
+/// All that the next generation begins with.
 pub(crate) struct Reload {
     /// The configuration as it was read when the restart was asked for.
     pub(crate) config: Config,
@@ -29,12 +29,12 @@ pub(crate) struct Reload {
     pub(crate) sockets: Vec<BoundServer>,
     /// Its main log.
     pub(crate) log: MainLog,
-    /// The events that wait when this life ends.
+    /// The events that wait when this generation ends.
     pub(crate) pools: InheritedPools,
 }
 
 impl Reload {
-    /// Tries everything that a start with this configuration needs. `kept` are the sockets of the life that goes on,
+    /// Tries everything that a start with this configuration needs. `kept` are the sockets of the running generation,
     /// `now` its settings. The error says what cannot be had.
     pub(crate) fn prepare(config: Config, kept: &[InheritedSocket], now: &Settings) -> Result<Self, String> {
         let settings = &config.settings;
@@ -68,7 +68,7 @@ fn writable(folder: &Path) -> Result<(), String> {
     })
 }
 
-/// While it lives, files are opened as the user that the next life will be; this thread goes on being root otherwise.
+/// While it lives, files are opened as the user of the next generation; otherwise this thread stays root.
 struct FileAccess;
 
 impl FileAccess {
@@ -87,7 +87,7 @@ impl Drop for FileAccess {
     }
 }
 
-/// What the sockets complain of; the rest is for the log of a life that may never come.
+/// Collects the errors about sockets; other lines are dropped, as the next generation may never start.
 #[derive(Default)]
 pub(crate) struct SocketErrors(RefCell<Vec<String>>);
 

@@ -53,11 +53,6 @@ impl Splitter {
         Self { maxbytes, matched: 0, side: Side::Plain }
     }
 
-    /// Whether the process is in the midst of a message.
-    pub const fn is_inside(&self) -> bool {
-        matches!(self.side, Side::Inside(_))
-    }
-
     /// Takes the next bytes of output and gives the pieces in their order. Bytes that may be the beginning of a tag are
     /// kept until the next call.
     pub fn push(&mut self, mut data: &[u8], sink: &mut dyn FnMut(Piece<'_>)) {

@@ -4,8 +4,8 @@ use std::fmt;
 
 use crate::process::state::ProcessState;
 
-/// The type of an event. A type that has types below it is never sent itself: one subscribes to it (EventTypes of
-/// events.py).
+/// The type of an event. A type that has types below it is never sent itself: listeners subscribe to it
+/// (EventTypes of events.py).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum EventKind {

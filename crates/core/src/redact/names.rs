@@ -126,7 +126,7 @@ pub(super) fn last_name(text: &str) -> &str {
     &text[start..]
 }
 
-/// Keeps in `program` the file name of the program whose options come, as far as it is one of the tables'.
+/// Stores in `program` the file name of the program that the following options belong to, if the tables have it.
 pub(super) fn note_program(word: &str, program: &mut String) {
     let name = word.rsplit('/').next().unwrap_or_default();
     let name = name.strip_prefix("superlance.").unwrap_or(name).trim_end_matches(".py");

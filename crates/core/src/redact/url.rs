@@ -3,7 +3,7 @@
 use super::PLACEHOLDER;
 use super::names::is_secret_parameter;
 
-/// Behind a part of the path that begins so, the rest of it is what lets one in.
+/// Beginnings of a part of the path after which the rest of the path is the secret.
 const HOOKS: [&str; 4] = ["webhook", "hook", "token", "key"];
 
 /// A URL for display: without the password of `user:password@`, whatever stands in it, and without parameters that look like

@@ -27,12 +27,12 @@ pub fn one_line(text: &str) -> String {
     text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect()
 }
 
-/// Whether a terminal would do something else with it than show it.
+/// Whether a terminal would act on it instead of showing it.
 pub fn is_terminal_control(character: char) -> bool {
     character.is_control() || is_bidi_control(character)
 }
 
-/// The characters that make a line read otherwise than it stands (Unicode UAX #9, and the line separators).
+/// Characters that change the order in which a line is displayed (Unicode UAX #9, and the line separators).
 const fn is_bidi_control(character: char) -> bool {
     matches!(character,
         '\u{200e}' | '\u{200f}' | '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')

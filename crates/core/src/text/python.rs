@@ -82,7 +82,7 @@ pub fn repr_bytes(data: &[u8]) -> String {
 }
 
 /// The same, appended to `out`.
-pub fn push_repr_bytes(out: &mut String, data: &[u8]) {
+fn push_repr_bytes(out: &mut String, data: &[u8]) {
     out.push('b');
     push_quoted(out, data.iter().map(|byte| char::from(*byte)), |c| (' '..='~').contains(&c));
 }

@@ -13,7 +13,7 @@ pub enum SplitError {
     Escape,
 }
 
-/// Where in a word the reader stands.
+/// The reader's position with regard to words and quotation marks.
 #[derive(Clone, Copy)]
 enum Place {
     /// Between words.

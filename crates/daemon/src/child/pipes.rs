@@ -10,8 +10,6 @@ use rustix::io::Errno;
 
 /// The size to which a full pipe grows, in bytes: the kernel's limit for users who are not root.
 const MAX_PIPE_SIZE: usize = 1 << 20;
-/// The kernel's default pipe size. A read of this many bytes may have emptied a full pipe.
-pub const DEFAULT_PIPE_SIZE: usize = 1 << 16;
 /// Events that one wait reports at most.
 pub const MAX_EVENTS: usize = 128;
 
@@ -151,7 +149,7 @@ pub fn write(fd: BorrowedFd<'_>, data: &[u8]) -> WriteOutcome {
     }
 }
 
-/// Enlarges a pipe that was found full ([`DEFAULT_PIPE_SIZE`]) to a megabyte, or to what the kernel allows. Gives its
+/// Enlarges a pipe that was found full (64 KiB by default) to a megabyte, or to what the kernel allows. Gives its
 /// size in bytes.
 pub fn enlarge(fd: BorrowedFd<'_>) -> usize {
     let sizes = [MAX_PIPE_SIZE, MAX_PIPE_SIZE / 4];
@@ -166,6 +164,9 @@ mod tests {
     use rustix::pipe::{PipeFlags, pipe_with};
 
     use super::*;
+
+    /// The kernel's default pipe size in bytes.
+    const DEFAULT_PIPE_SIZE: usize = 1 << 16;
 
     fn pipe() -> (OwnedFd, OwnedFd) {
         pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK).unwrap()

@@ -36,7 +36,7 @@ pub(super) struct Service {
     pub(super) limits: HttpLimits,
     pub(super) log_reader: Rc<LogReader>,
     pub(super) outbox_reader: OutboxReader,
-    /// Without credentials everybody is let in.
+    /// Without credentials every client is accepted.
     pub(super) authenticator: Option<Authenticator>,
     pub(super) cross_site: CrossSiteCheck,
     pub(super) response_budget: ResponseBudget,

@@ -53,13 +53,13 @@ pub(crate) struct Io {
     pub(crate) oom: OomMonitor,
     /// Names of hosts that are looked up.
     pub(crate) lookups: HostLookups,
-    /// The servers' sockets, for a life after this one.
+    /// The servers' sockets, for the generation after this one.
     pub(crate) sockets: Vec<InheritedSocket>,
     /// Takes servers whose sockets were made again, so that they are served.
     pub(crate) reopened_sockets: mpsc::UnboundedSender<BoundServer>,
     pub(crate) pidfile: Option<Pidfile>,
     pub(crate) path_watch: PathWatch,
-    /// What the next life begins with, once it has been asked for and everything that it needs is there.
+    /// What the next generation begins with, once it was requested and everything that it needs is there.
     pub(crate) reload: Option<Box<Reload>>,
     pub(crate) residency: CodePageTrimmer,
     /// Where the configuration asks for one.

@@ -1,4 +1,4 @@
-//! Tells when a file of ours is removed or renamed: inotify on the inode, so that nothing is looked at in vain.
+//! Tells when a file of ours is removed or renamed: inotify on the inode, so changes of other files wake nothing.
 
 use std::future::pending;
 use std::path::Path;

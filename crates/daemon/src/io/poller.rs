@@ -20,7 +20,7 @@ use std::time::Duration;
 use crate::child::pipes::{Epoll, Interest, MAX_EVENTS};
 use crate::readable_fd::ReadableFd;
 
-/// The shortest delay except none. The runtime's clock counts milliseconds, so the owner waits for this one in poll(2).
+/// The shortest delay above zero. The runtime's clock counts milliseconds, so the owner waits for this one in poll(2).
 const SHORTEST_SPIN: Duration = Duration::from_micros(150);
 /// The shortest delay that the runtime can time.
 const SHORTEST_DELAY: Duration = Duration::from_millis(1);
@@ -46,7 +46,7 @@ pub(crate) struct OutputPoller {
     urgent: Epoll,
     /// The runtime's registration of `urgent`.
     readiness: ReadableFd,
-    /// `urgent` may have more: it is watched by edges, and has not said yet that it is empty.
+    /// `urgent` may have more ready members: it is registered edge-triggered, and was not drained yet.
     ready: bool,
     /// A member of `urgent` with EPOLLONESHOT: it is armed again when the delay is over.
     deferred: Epoll,

@@ -14,7 +14,7 @@ pub(crate) struct ChildStdin {
     pub(crate) watched: bool,
 }
 
-/// The most that may be pending for one child (bytes): with more, it does not read.
+/// The most that may be pending for one child (bytes): one with more does not read.
 const MAX_PENDING: usize = 16 * 1024 * 1024;
 
 impl ChildStdin {

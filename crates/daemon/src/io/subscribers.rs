@@ -24,7 +24,7 @@ impl Subscribers {
         stream
     }
 
-    /// Gives a record to those who want its type. One that is too far behind loses its stream.
+    /// Sends a record to the subscribers of its type. One that is too far behind loses its stream.
     pub(crate) fn publish(&self, record: &Rc<EventRecord>) {
         let kind = record.event.kind();
         for subscriber in self.0.iter().filter(|subscriber| kind.is_any_of(&subscriber.kinds)) {

@@ -1,4 +1,4 @@
-//! What a decision asks for: carried out by `supervisor/effects`, in this order, and nowhere else.
+//! What a decision asks for: [`Command`], carried out by `supervisor/effects` alone, in the order given.
 
 use std::rc::Rc;
 
@@ -30,7 +30,7 @@ pub(crate) enum Command {
     ResumeReads(ProcessId, OutputChannel),
     /// Close what is left of the pipes of a process that is taken out of service: it could not be killed.
     ClosePipes(ProcessId),
-    /// Give an event to those who have subscribed to its type.
+    /// Send an event to the subscribers of its type.
     Publish(Rc<EventRecord>),
     /// Answer a client.
     Reply(CallId, Result<Value, Fault>),

@@ -45,7 +45,7 @@ impl EventLog {
         self.recent.iter().rev().cloned()
     }
 
-    /// Numbers a record and stores it, if its type is stored. Gives it back for those who have subscribed.
+    /// Numbers a record and stores it, if its type is stored. Gives it back for the subscribers.
     pub(crate) fn add(&mut self, record: EventRecord) -> Rc<EventRecord> {
         self.number += 1;
         let record = Rc::new(EventRecord { number: self.number, ..record });

@@ -228,7 +228,7 @@ impl State {
                     pool.stop_requested(MemberId(id.0), by);
                 }
             }
-            // Such an end was not the one that was asked for.
+            // It ended in another way than by the stop that its pool requested.
             ProcessState::Exited | ProcessState::Backoff | ProcessState::Fatal | ProcessState::Unknown => {
                 process.stopped_by_own_pool = false;
             }

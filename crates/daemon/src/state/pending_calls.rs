@@ -88,7 +88,7 @@ pub(crate) struct PendingBatches(HashMap<CallId, Batch>);
 #[derive(Clone, Debug, PartialEq)]
 struct Batch {
     results: Vec<Value>,
-    /// How many processes have no outcome yet, and one for the request that is still being read.
+    /// How many processes have no outcome yet, plus one while the request is still being read.
     missing: usize,
 }
 

@@ -29,7 +29,7 @@ pub(crate) struct RetiredPool {
     until: Duration,
 }
 
-/// What one life of the daemon hands to the next: events that wait, and the number of the next.
+/// What one generation of the daemon hands to the next: events that wait, and the number of the next.
 #[derive(Debug, Default)]
 pub(crate) struct InheritedPools {
     pub(crate) pools: Vec<Pool>,
@@ -123,7 +123,7 @@ impl State {
         turn.timers.set(Timer::RetiredPools, self.retired_pools.iter().map(|retired| retired.until).min());
     }
 
-    /// The events that wait, for the pools of the daemon's next life; no pool has them any more.
+    /// The events that wait, for the pools of the daemon's next generation; no pool has them any more.
     pub(crate) fn export_pools(&mut self) -> InheritedPools {
         let retired = std::mem::take(&mut self.retired_pools).into_iter().map(|retired| retired.pool);
         let mut pools: Vec<Pool> = retired.filter(|pool| pool.unanswered().total() > 0).collect();
@@ -134,7 +134,7 @@ impl State {
         InheritedPools { pools, next_serial: self.bus.next_serial() }
     }
 
-    /// Takes over what [`State::export_pools`] gave in the life before this one.
+    /// Takes over what [`State::export_pools`] gave in the generation before this one.
     pub(crate) fn import_pools(&mut self, inherited: InheritedPools, turn: &mut Turn<'_>) {
         self.bus.advance_serial_to(inherited.next_serial);
         inherited.pools.into_iter().for_each(|pool| self.retire_pool(pool, None, turn));
@@ -158,7 +158,7 @@ pub(crate) fn pool_mut(retired: &mut [RetiredPool], id: GroupId) -> Option<&mut 
     retired.iter_mut().find(|retired| retired.subscriber == Some(id)).map(|retired| &mut retired.pool)
 }
 
-/// Events of every end of the daemon, which no listener can take any more.
+/// Types of events that every shutdown makes when no listener can take them any more.
 const EXPECTED_AT_EXIT: [EventKind; 4] = [
     EventKind::ProcessStateStopping,
     EventKind::ProcessStateStopped,

@@ -13,8 +13,8 @@ use super::{State, Turn};
 use ironlance_rpc::{Fault, Value};
 
 impl State {
-    /// Gives an input to the lifecycle of a process. What [`Command::Spawn`] and [`Command::Kill`] come to are further
-    /// inputs.
+    /// Gives an input to the lifecycle of a process. The results of [`Command::Spawn`] and [`Command::Kill`] are
+    /// further inputs.
     pub(crate) fn step(&mut self, id: ProcessId, input: Input, turn: &mut Turn<'_>) {
         let Some(process) = self.table.process_mut(id) else { return };
         if matches!(input, Input::Stop | Input::GiveUp) && std::mem::take(&mut process.awaits_address) {

@@ -10,13 +10,13 @@ use super::ids::{GroupId, ProcessId};
 pub(crate) enum Timer {
     /// A deadline in the lifecycle of a process.
     Process(ProcessId),
-    /// Redelivery, or the end of a listener's patience, in a pool.
+    /// Redelivery of an event, or the deadline of a listener, in a pool.
     Pool(GroupId),
     /// Listeners that broke the protocol are stopped.
     Recycle,
-    /// Events of pools out of service are given up.
+    /// Events of retired pools are given up.
     RetiredPools,
-    /// Output is read again whose listeners do not catch up.
+    /// Output that was paused is read again although its listeners have not caught up.
     Pauses,
     /// Deferred output is read.
     DeferredOutput,

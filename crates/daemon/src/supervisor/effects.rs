@@ -1,4 +1,4 @@
-//! The one place that acts: carries out the commands of decisions, and gives what they come to back as inputs.
+//! Carries out the commands of decisions, alone in the daemon, and passes their results back as inputs.
 
 use std::io;
 
@@ -37,7 +37,7 @@ impl Supervisor {
         self.decide(|state, turn| state.step(id, input, turn));
     }
 
-    /// Carries out all commands, and those that follow from what they come to. Returns how many there were.
+    /// Carries out all commands, and those that follow from their results. Returns how many there were.
     pub(super) fn carry_out(&mut self) -> usize {
         let mut count = 0;
         while let Some(command) = self.commands.pop_front() {

@@ -1,4 +1,4 @@
-//! What the owner works by and does not change between two readings of the configuration: [`Env`].
+//! What the owner only reads, and replaces when the configuration is read again: [`Env`].
 
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};

@@ -1,4 +1,4 @@
-//! Children that have exited: reaped here and nowhere else, with their last output, the reason, and their pipes.
+//! Children that have exited: reaps them, reads their last output, records the reason, and closes their pipes.
 
 use std::rc::Rc;
 
@@ -41,7 +41,7 @@ impl Supervisor {
         }
     }
 
-    /// A panic came between the reaping of children and the inputs about it: their status is lost, their end is not.
+    /// Reports the exit of children that were reaped just before a panic; their status is lost.
     pub(super) fn end_lost_children(&mut self) {
         let table = &self.state.table;
         let pids = table.processes().filter_map(|(id, process)| Some((id, process.lifecycle.pid()?)));

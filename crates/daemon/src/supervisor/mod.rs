@@ -74,7 +74,7 @@ const WAKES_PER_TURN: usize = 16;
 /// How long after the first activity memory is given back. Longer than the default `startsecs`, so that the programs of a
 /// start are RUNNING by then.
 const TRIM_AFTER: Duration = Duration::from_millis(1500);
-/// The loop turns at least this often; nothing depends on it.
+/// The longest wait of the loop; a bound for timers that are far away, on which nothing depends.
 const LONGEST_SLEEP: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What the daemon has found out before the owner takes over.
@@ -91,9 +91,9 @@ pub(crate) struct Startup {
     pub(crate) nofile_of_children: Option<u64>,
     /// Tells why a child failed between fork and exec.
     pub(crate) exec_errors: ExecErrorPipe,
-    /// The servers' sockets, in their order, for a life after this one.
+    /// The servers' sockets, in their order, for the generation after this one.
     pub(crate) sockets: Vec<InheritedSocket>,
-    /// What the life before has left.
+    /// What the generation before has left.
     pub(crate) inherited: InheritedPools,
     /// Takes servers whose sockets had to be made again, so that they are served.
     pub(crate) reopened_sockets: mpsc::UnboundedSender<BoundServer>,
@@ -101,7 +101,7 @@ pub(crate) struct Startup {
     pub(crate) pidfile: Option<Pidfile>,
 }
 
-/// The owner: what it knows, what it works by, what it works with, and when.
+/// The owner: its state, its environment, its I/O and its timers.
 pub(crate) struct Supervisor {
     state: State,
     env: Env,
@@ -339,7 +339,7 @@ impl Supervisor {
         }
     }
 
-    /// Something of the kernel's does not work, which should not go unnoticed.
+    /// Logs that a system call of the owner has failed.
     fn log_failure(&mut self, what: &str, done: io::Result<()>) {
         if let Err(error) = done {
             self.io.log.log(Level::Critical, &format!("cannot {what}: {error}"));

@@ -71,8 +71,9 @@ impl Supervisor {
 
     /// Logs who requests a start, a stop or a signal.
     pub(super) fn log_requester(&mut self, request: &RpcRequest) {
-        if let Some(deed) = request.action() {
-            let line = format!("{} asked for by {}", escape_controls(&deed), self.state.current_requester());
+        if let Some(action) = request.action() {
+            let line =
+                format!("{} asked for by {}", escape_controls(&action), self.state.current_requester());
             self.io.log.log(Level::Info, &line);
         }
     }

@@ -23,7 +23,7 @@ use crate::reload::SocketErrors;
 use crate::startup::pidfile::Pidfile;
 use crate::state::timers::Timer;
 
-/// How long a program may take that removes a file to put another one in its place.
+/// The pause after a file was removed: a program may be about to put another one in its place.
 const SETTLE_TIME: Duration = Duration::from_secs(1);
 /// When a file that could not be made again is tried again.
 const RETRY_AFTER: Duration = Duration::from_secs(30);

@@ -1,4 +1,4 @@
-//! Starts children: the command, the logs, the pipes, and the entry in the process table.
+//! Starts children: the command, the environment (`SUPERVISOR_*`), the logs, the pipes, and the entry in the process table.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -142,7 +142,7 @@ impl Supervisor {
         let namespec = process.namespec();
         let events = event_names(&process.group_config.kind);
         let state = process.state_folder.as_deref().and_then(ListenerStateFolder::variable);
-        let told = [
+        let ours = [
             Some(("SUPERVISOR_ENABLED", OsStr::new("1"))),
             url.map(|url| ("SUPERVISOR_SERVER_URL", OsStr::new(url))),
             Some(("SUPERVISOR_PROCESS_NAME", OsStr::new(&namespec.process.0))),
@@ -150,22 +150,22 @@ impl Supervisor {
             state,
             events.as_deref().map(|events| ("IRONLANCE_EVENTS", OsStr::new(events))),
         ];
-        let told: Vec<(&str, &OsStr)> = told.into_iter().flatten().collect();
+        let ours: Vec<(&str, &OsStr)> = ours.into_iter().flatten().collect();
         let replaced = |key: &OsStr| {
             let own = key.to_str().is_some_and(|key| program.environment.contains_key(key));
-            own || told.iter().any(|(name, _)| *name == key)
+            own || ours.iter().any(|(name, _)| *name == key)
         };
         let inherited = self.env.environment.iter().filter(|(key, _)| !replaced(key)).cloned();
         // A state folder that was made overrides one that is shared with programs of other users.
         let is_state = |key: &str| state.is_some_and(|(name, _)| name == key);
-        let told = told.iter().filter(|(key, _)| is_state(key) || !program.environment.contains_key(*key));
-        let told = told.map(|(key, value)| ((*key).into(), (*value).into()));
+        let ours = ours.iter().filter(|(key, _)| is_state(key) || !program.environment.contains_key(*key));
+        let ours = ours.map(|(key, value)| ((*key).into(), (*value).into()));
         let own = program.environment.iter().filter(|(key, _)| !is_state(key));
         let own = own.map(|(key, value)| (key.into(), value.into()));
-        inherited.chain(told).chain(own).collect()
+        inherited.chain(ours).chain(own).collect()
     }
 
-    /// Takes a child into the books: its pid, its pipes, and its place in a pool.
+    /// Registers a child: its pid, its pipes, and its place in a pool.
     fn register_child(
         &mut self,
         id: ProcessId,

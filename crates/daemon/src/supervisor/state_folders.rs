@@ -55,11 +55,11 @@ impl Supervisor {
         // A value in [supervisord] is meant for no program in particular, and every program has it.
         let shared = self.env.settings.environment.get(state_folder::VARIABLE);
         let is_shared = shared.is_some() && shared == program.get(state_folder::VARIABLE);
-        let told = own(state_folder::VARIABLE);
+        let state = own(state_folder::VARIABLE);
         let inherited = |name: &str| self.env.inherited(name);
         state_folder::StateFolderEnv {
-            own: told.filter(|_| !is_shared),
-            inherited: told.or_else(|| inherited(state_folder::VARIABLE)),
+            own: state.filter(|_| !is_shared),
+            inherited: state.or_else(|| inherited(state_folder::VARIABLE)),
             xdg_state_home: own("XDG_STATE_HOME").or_else(|| inherited("XDG_STATE_HOME")),
             home: own("HOME").or_else(|| inherited("HOME")),
         }

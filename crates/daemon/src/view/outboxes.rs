@@ -17,8 +17,8 @@ pub struct StateFolderView {
     pub user: String,
     /// The processes of listeners that use it: those of ours, and those whose command line names one of ours.
     pub listeners: Vec<Namespec>,
-    /// One of them is a listener of ours, which keeps alerts there. Without one it is told of only when something is
-    /// wrong: somebody of that user may keep alerts there all the same.
+    /// One of them is a listener of ours, which keeps alerts there. Without one the folder is reported only when
+    /// something is wrong: another program of that user may keep alerts there.
     pub is_used: bool,
     /// Why alerts cannot be kept there.
     pub trouble: Option<String>,
@@ -37,7 +37,7 @@ pub struct OutboxView {
 const ON_ITS_WAY: Duration = Duration::from_secs(60);
 
 impl OutboxView {
-    /// Whether somebody should look. `now` is since 1970.
+    /// Whether it needs attention. `now` is since 1970.
     pub fn is_unwell(&self, now: Duration) -> bool {
         let OutboxSummary { waiting, oldest, dead, last_error } = &self.alerts;
         let late = oldest.is_some_and(|oldest| now.saturating_sub(oldest) > ON_ITS_WAY);
@@ -46,7 +46,7 @@ impl OutboxView {
 }
 
 impl StateFolderView {
-    /// Looks into the folder, which may take as long as a disk takes. Nothing where it is nobody's outbox.
+    /// Reads the folder, and blocks for as long as the disk does. `None` where there is no outbox to report.
     pub fn look(mut self) -> Option<OutboxView> {
         let alerts = match OutboxSummary::read(&self.path, self.uid) {
             Ok(alerts) => {
@@ -61,7 +61,7 @@ impl StateFolderView {
         (self.is_used || !alerts.is_healthy()).then_some(OutboxView { folder: self, alerts })
     }
 
-    /// The same where nobody could look in time.
+    /// The same for a folder that could not be read in time.
     pub fn unseen(mut self) -> OutboxView {
         let why = format!("cannot read {}: it takes too long", self.path.display());
         self.trouble.get_or_insert(why);

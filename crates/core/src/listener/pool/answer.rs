@@ -1,4 +1,5 @@
-//! Output of members and closed pipes: what follows for a member and the event it has.
+//! Output of members and closed pipes: what follows for a member and its event, and the deadlines (30 s for an answer)
+//! after which a member is recycled.
 
 use std::time::Duration;
 
@@ -19,8 +20,8 @@ impl Pool {
         let mut out = Vec::new();
         let Some(at) = self.position(id) else { return out };
         // All of it was written before the next event is sent.
-        while let Some(said) = self.members[at].parser.next_message(&mut data) {
-            self.on_message(at, said, now, &mut out);
+        while let Some(message) = self.members[at].parser.next_message(&mut data) {
+            self.on_message(at, message, now, &mut out);
         }
         let member = &mut self.members[at];
         if member.recycle_at.is_none() && member.parser.is_in_result() {
@@ -71,15 +72,15 @@ impl Pool {
     /// Recycles the members whose deadline has passed.
     pub(super) fn recycle_overdue(&mut self, now: Duration, out: &mut Vec<PoolEffect>) {
         for at in 0..self.members.len() {
-            if let Some((_, breach)) = self.members[at].recycle_at.filter(|(due, _)| *due <= now) {
-                self.on_protocol_error(at, breach, now, out);
+            if let Some((_, violation)) = self.members[at].recycle_at.filter(|(due, _)| *due <= now) {
+                self.on_protocol_error(at, violation, now, out);
             }
         }
     }
 
-    fn on_message(&mut self, at: usize, said: ProtocolMessage, now: Duration, out: &mut Vec<PoolEffect>) {
+    fn on_message(&mut self, at: usize, message: ProtocolMessage, now: Duration, out: &mut Vec<PoolEffect>) {
         use ListenerState::{Acknowledged, Ready};
-        match said {
+        match message {
             ProtocolMessage::Ready => {
                 self.members[at].recycle_at = None;
                 self.record_milestone(at, Milestone::Ready, out);
@@ -98,7 +99,7 @@ impl Pool {
                 self.members[at].recycle_at =
                     Some((now + REPEATED_READY_TIMEOUT, ProtocolViolation::Unanswered));
             }
-            ProtocolMessage::Error(breach) => self.on_protocol_error(at, breach, now, out),
+            ProtocolMessage::Error(violation) => self.on_protocol_error(at, violation, now, out),
         }
     }
 
@@ -158,9 +159,9 @@ impl Pool {
             let babble = excerpt(member.parser.stray_output());
             let times = if times == 1 { String::new() } else { format!(", {times} times so far") };
             self.log_of(at, out, Level::Warn, |name| {
-                let said = babble.escape_debug();
+                let shown = babble.escape_debug();
                 format!(
-                    "{name}: babbled: \"{said}\"{times}; a listener's stdout is for READY and RESULT only"
+                    "{name}: babbled: \"{shown}\"{times}; a listener's stdout is for READY and RESULT only"
                 )
             });
         }
@@ -169,13 +170,13 @@ impl Pool {
     fn on_protocol_error(
         &mut self,
         at: usize,
-        breach: ProtocolViolation,
+        violation: ProtocolViolation,
         now: Duration,
         out: &mut Vec<PoolEffect>,
     ) {
         let member = &mut self.members[at];
         member.recycle_at = None;
-        let from = match breach {
+        let from = match violation {
             ProtocolViolation::Unanswered | ProtocolViolation::TooMuchStrayOutput => ListenerState::Busy,
             _ => member.parser.state(),
         };
@@ -188,7 +189,7 @@ impl Pool {
                  the process violated the eventlistener protocol"
             )
         });
-        let why = breach.to_string();
+        let why = violation.to_string();
         if let Some(event) = event {
             self.delivery_failed(event, &name, &why, now, out);
         }

@@ -68,7 +68,7 @@ pub enum ResultHandler {
     /// `OK` is acceptance, anything else a rejection (`default_handler` of dispatchers.py).
     #[default]
     Default,
-    /// Every RESULT is acceptance: the handler that knows better is Python code.
+    /// Every RESULT is acceptance: the configured handler is Python code, which is not run.
     AcceptAll,
     /// The same, and what it holds goes to supervisord's stdout (`event_handler` of supervisor_stdout).
     PrintToStdout,
@@ -308,7 +308,7 @@ impl Pool {
         out
     }
 
-    /// Deadlines that have come, or may have; never wrong.
+    /// Handles the deadlines that have passed. It may be called at any time.
     pub fn wake(&mut self, now: Duration) -> Vec<PoolEffect> {
         let mut out = Vec::new();
         self.recycle_overdue(now, &mut out);

@@ -45,7 +45,7 @@ impl QueuedEvent {
 
 /// One class for each tick, then one for each of output, messages, states on the way to another, and final states.
 const CLASSES: usize = 7;
-/// The types of which a later event makes an earlier one needless.
+/// The types of which a later event supersedes an earlier one.
 const TICKS: [EventKind; 3] = [EventKind::Tick5, EventKind::Tick60, EventKind::Tick3600];
 /// The classes of each priority, the least first: output is in the log file as well.
 const BY_PRIORITY: [&[usize]; 4] = [&[3], &[0, 1, 2, 4], &[5], &[6]];
@@ -152,7 +152,7 @@ impl Queue {
         class_of(kind) >= FIRST_STATE_CLASS
     }
 
-    /// Gives up one event for a new one of this type: a tick of which there is a later one, else the oldest of what
+    /// Evicts one event for a new one of this type: a tick of which there is a later one, else the oldest of what
     /// matters least. `None` when the new one matters least.
     pub(super) fn evict_for(&mut self, new: EventKind) -> Option<Eviction> {
         if let Some(class) = self.mergeable(new) {

@@ -108,7 +108,7 @@ pub enum ProtocolMessage {
     Ready,
     /// It is done with its event, and well.
     Accepted,
-    /// The same, if this data of its RESULT says so; cut where it is long, unless retention is full.
+    /// The same, if this data of its RESULT says so; cut where it is long, unless all of it is retained.
     Result(Vec<u8>),
     /// White space where none belongs, for the first time.
     Whitespace,
@@ -129,7 +129,7 @@ pub enum ProtocolViolation {
     /// Its stray output has no end.
     #[error("wrote more than {MAX_STRAY} bytes without a word of the protocol")]
     TooMuchStrayOutput,
-    /// It had stray output, and then nothing that helps.
+    /// It wrote stray output, and neither READY nor RESULT after it.
     #[error("babbled and then said neither RESULT nor READY")]
     NoReply,
     /// It announced a RESULT and gave a part of its data.
@@ -160,7 +160,7 @@ pub struct ProtocolParser {
     retention: ResultRetention,
     /// Of a line that has not ended: its end; or the beginning of a result. Keeps its capacity from one event to the next.
     partial: Vec<u8>,
-    /// What is known of the line that has not ended.
+    /// What is known of the unfinished line.
     line: Line,
     /// The line before was a RESULT, well-formed or not: READY may stand at the end of this one.
     after_result: bool,
@@ -258,21 +258,21 @@ impl ProtocolParser {
 
     /// The next message, taken off the front of `data`; `None` when there is no more, and the rest is kept.
     pub fn next_message(&mut self, data: &mut &[u8]) -> Option<ProtocolMessage> {
-        if let Some(said) = self.pending.take().or_else(|| self.fast_path(data)) {
-            return Some(said);
+        if let Some(message) = self.pending.take().or_else(|| self.fast_path(data)) {
+            return Some(message);
         }
         // The stray output of several lines is reported once.
         let was_stray = self.in_stray_output;
-        let said = self.next_word(data);
+        let message = self.next_word(data);
         if self.in_stray_output && !was_stray {
-            self.pending = said;
+            self.pending = message;
             self.in_stray_output = !self.pending.as_ref().is_some_and(ends_stray_output);
             return Some(ProtocolMessage::StrayOutput);
         }
-        if said.as_ref().is_some_and(ends_stray_output) {
+        if message.as_ref().is_some_and(ends_stray_output) {
             self.in_stray_output = false;
         }
-        said
+        message
     }
 
     /// The usual messages, each in one piece and alone.
@@ -280,7 +280,7 @@ impl ProtocolParser {
         if !self.partial.is_empty() || self.in_stray_output || self.line != Line::Open {
             return None;
         }
-        let (word, stage, said) = match (self.state, self.retention) {
+        let (word, stage, message) = match (self.state, self.retention) {
             (ParserState::Acknowledged, _) => (READY, ParserState::Ready, ProtocolMessage::Ready),
             (ParserState::Busy, ResultRetention::Excerpt) => {
                 (ListenerResult::Ok.bytes(), ParserState::Acknowledged, ProtocolMessage::Accepted)
@@ -291,12 +291,12 @@ impl ProtocolParser {
         self.state = stage;
         self.after_result = stage == ParserState::Acknowledged;
         self.bytes_since_word = 0;
-        Some(said)
+        Some(message)
     }
 
     fn next_word(&mut self, data: &mut &[u8]) -> Option<ProtocolMessage> {
         while !data.is_empty() {
-            let said = match self.state {
+            let message = match self.state {
                 ParserState::Unknown => {
                     *data = &[];
                     None
@@ -304,8 +304,8 @@ impl ProtocolParser {
                 ParserState::Result { missing } => self.read_result(missing, data),
                 ParserState::Acknowledged | ParserState::Ready | ParserState::Busy => self.read_line(data),
             };
-            if said.is_some() {
-                return said;
+            if message.is_some() {
+                return message;
             }
         }
         None
@@ -332,13 +332,13 @@ impl ProtocolParser {
         // Of a line that is known to be stray the beginning has been noted.
         let fresh = if begun == Line::Open { whole.as_deref().unwrap_or(line) } else { line };
         let bad_result = begun == Line::BadResult || (begun == Line::Open && starts_like_result(fresh));
-        let said = self.on_line(meaning, fresh);
-        self.after_result |= bad_result && said.is_none() && !self.is_in_result();
+        let message = self.on_line(meaning, fresh);
+        self.after_result |= bad_result && message.is_none() && !self.is_in_result();
         if let Some(mut room) = whole {
             room.clear();
             self.partial = room;
         }
-        said.or_else(|| self.check_stray_limit())
+        message.or_else(|| self.check_stray_limit())
     }
 
     /// Keeps what has come of a line that has not ended.
@@ -492,15 +492,15 @@ impl ProtocolParser {
         (self.bytes_since_word > MAX_STRAY).then(|| self.fail(ProtocolViolation::TooMuchStrayOutput))
     }
 
-    fn fail(&mut self, breach: ProtocolViolation) -> ProtocolMessage {
+    fn fail(&mut self, violation: ProtocolViolation) -> ProtocolMessage {
         self.close();
-        ProtocolMessage::Error(breach)
+        ProtocolMessage::Error(violation)
     }
 }
 
 /// Whether the message is a word of the protocol where it is due.
-const fn ends_stray_output(said: &ProtocolMessage) -> bool {
-    match said {
+const fn ends_stray_output(message: &ProtocolMessage) -> bool {
+    match message {
         ProtocolMessage::Ready | ProtocolMessage::Accepted | ProtocolMessage::Result(_) => true,
         ProtocolMessage::Whitespace
         | ProtocolMessage::StrayOutput
@@ -559,8 +559,8 @@ fn parse_result_length(line: &[u8]) -> Option<(usize, u64)> {
 }
 
 /// The beginning of a listener's output, for people to read.
-pub fn excerpt(said: &[u8]) -> String {
-    String::from_utf8_lossy(&said[..said.len().min(MAX_EXCERPT)]).into_owned()
+pub fn excerpt(output: &[u8]) -> String {
+    String::from_utf8_lossy(&output[..output.len().min(MAX_EXCERPT)]).into_owned()
 }
 
 #[cfg(test)]

@@ -90,7 +90,7 @@ impl DaemonState {
 /// What has happened to a process, or is requested of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input {
-    /// A deadline has come, or may have; never wrong.
+    /// A deadline has passed. It may be sent at any time.
     Wake,
     /// A start is requested.
     Start,
@@ -268,8 +268,8 @@ impl Lifecycle {
     }
 
     /// When [`Input::Wake`] is due next, by the monotonic clock; a time in the past means at once.
-    pub fn next_deadline(&self, mood: DaemonState) -> Option<Duration> {
-        let starts = mood == DaemonState::Running;
+    pub fn next_deadline(&self, daemon: DaemonState) -> Option<Duration> {
+        let starts = daemon == DaemonState::Running;
         match self.phase {
             Phase::Stopped => (starts && self.is_to_autostart()).then_some(Duration::ZERO),
             Phase::Starting { .. } => Some(self.start_began.saturating_add(self.policy.startsecs)),
@@ -316,7 +316,7 @@ impl Lifecycle {
         Rc::clone(&self.namespec)
     }
 
-    /// By what it is started and stopped.
+    /// The settings by which it is started and stopped.
     pub const fn policy(&self) -> &Policy {
         &self.policy
     }

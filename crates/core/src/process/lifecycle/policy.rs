@@ -1,4 +1,4 @@
-//! By what rules one process is started, restarted and stopped.
+//! The settings by which one process is started, restarted and stopped.
 
 use std::time::Duration;
 

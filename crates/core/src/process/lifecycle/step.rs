@@ -17,11 +17,11 @@ const TOO_QUICKLY: &str = "Exited too quickly (process log may have details)";
 
 impl Lifecycle {
     /// Takes one input and gives what is to be done, in order.
-    pub fn step(&mut self, input: Input, now: Now, mood: DaemonState) -> Vec<Effect> {
+    pub fn step(&mut self, input: Input, now: Now, daemon: DaemonState) -> Vec<Effect> {
         let mut out = Vec::new();
         match input {
-            Input::Wake => self.wake(now, mood, &mut out),
-            Input::Start => self.start_requested(now, mood, &mut out),
+            Input::Wake => self.wake(now, daemon, &mut out),
+            Input::Start => self.start_requested(now, daemon, &mut out),
             Input::Spawned { pid } => self.spawned(pid, now, &mut out),
             Input::SpawnFailed { why } => self.spawn_failed(why, now, &mut out),
             Input::Stop => self.stop(now, &mut out),
@@ -35,9 +35,9 @@ impl Lifecycle {
         out
     }
 
-    fn wake(&mut self, now: Now, mood: DaemonState, out: &mut Vec<Effect>) {
+    fn wake(&mut self, now: Now, daemon: DaemonState, out: &mut Vec<Effect>) {
         let due = |deadline: Option<Duration>| deadline.is_some_and(|deadline| now.mono >= deadline);
-        if !due(self.next_deadline(mood)) {
+        if !due(self.next_deadline(daemon)) {
             return;
         }
         match self.phase {
@@ -59,8 +59,8 @@ impl Lifecycle {
         }
     }
 
-    fn start_requested(&mut self, now: Now, mood: DaemonState, out: &mut Vec<Effect>) {
-        if mood != DaemonState::Running {
+    fn start_requested(&mut self, now: Now, daemon: DaemonState, out: &mut Vec<Effect>) {
+        if daemon != DaemonState::Running {
             return;
         }
         match self.phase {

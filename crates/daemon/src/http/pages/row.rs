@@ -45,7 +45,7 @@ pub(super) struct ProgramRow<'a> {
     back: Option<&'static str>,
     state: &'static str,
     why: Option<Why>,
-    /// When it was started (seconds since 1970), and how long time_since.
+    /// When it was started (seconds since 1970), and how long ago.
     started: Option<(u64, String)>,
     cpu: String,
     memory: String,
@@ -182,7 +182,7 @@ pub(super) fn fingerprint(program: &ProgramView) -> u64 {
     hasher.finish()
 }
 
-/// How long time_since a time was.
+/// How long ago a time was.
 pub(super) fn time_since(context: &PageContext<'_>, at: Duration) -> String {
     format::uptime(context.now.saturating_sub(at), context.messages.units[0])
 }

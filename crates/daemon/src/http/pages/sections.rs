@@ -262,7 +262,7 @@ impl<'a> EventsSection<'a> {
                 (None, Some(_)) => None,
             },
         });
-        // Older events are not kept, so "nothing name" would be wrong.
+        // Older events are not kept, so "nothing has happened yet" would be wrong.
         let none = match view.recent.len() {
             0 => context.messages.no_events.to_owned(),
             kept => (context.messages.no_events_among)(kept),

@@ -81,7 +81,7 @@ impl UsageSampler {
         usage
     }
 
-    /// CPU time at the last sample. A new process has none; one that existed last_sample our first sample counts since its
+    /// CPU time at the last sample. A new process has none; one that existed before our first sample counts since its
     /// start.
     fn ticks_before(&self, pid: u32, spent: CpuTime) -> u64 {
         let Some((_, last_sample)) = &self.last_sample else { return 0 };

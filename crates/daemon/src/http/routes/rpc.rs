@@ -165,7 +165,7 @@ impl Service {
     async fn call_owner(&self, requester: &Requester, request: RpcRequest) -> Result<Value, Fault> {
         let is_configuration = matches!(request, RpcRequest::GetAllConfigInfo);
         let answer = self.owner.call(requester, request).await?;
-        // A read-only client may be anybody. One with full access could have the configuration anyway.
+        // A read-only client may be anyone on the network. One with full access can get the configuration anyway.
         Ok(if is_configuration && self.access == Access::ReadOnly { redacted(answer) } else { answer })
     }
 }

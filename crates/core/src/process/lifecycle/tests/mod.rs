@@ -10,7 +10,7 @@ mod random;
 struct Bench {
     life: Lifecycle,
     now: Now,
-    mood: DaemonState,
+    daemon: DaemonState,
     next_pid: u32,
 }
 
@@ -22,7 +22,7 @@ impl Bench {
         Self {
             life,
             now: Now { mono: Duration::from_secs(100), wall: WALL },
-            mood: DaemonState::Running,
+            daemon: DaemonState::Running,
             next_pid: 1,
         }
     }
@@ -30,14 +30,14 @@ impl Bench {
     /// Takes an input and carries out starts; gives all effects as text, debug lines left out.
     fn on(&mut self, input: Input) -> Vec<String> {
         let mut told = Vec::new();
-        let mut effects = self.life.step(input, self.now, self.mood);
+        let mut effects = self.life.step(input, self.now, self.daemon);
         while !effects.is_empty() {
             let mut more = Vec::new();
             for effect in effects {
                 if effect == Effect::Spawn {
                     let pid = self.next_pid;
                     self.next_pid += 1;
-                    more = self.life.step(Input::Spawned { pid }, self.now, self.mood);
+                    more = self.life.step(Input::Spawned { pid }, self.now, self.daemon);
                 } else {
                     told.extend(tell(&effect));
                 }
@@ -68,7 +68,7 @@ impl Bench {
 
     /// Lets a start fail and gives what came of it.
     fn fail(&mut self) -> Vec<String> {
-        let effects = self.life.step(Input::Wake, self.now, self.mood);
+        let effects = self.life.step(Input::Wake, self.now, self.daemon);
         assert_eq!(effects.last(), Some(&Effect::Spawn));
         self.on(Input::SpawnFailed { why: "can't find command 'cat'".into() })
     }
@@ -310,7 +310,7 @@ fn a_stop_cancels_a_restart_that_is_due() {
 fn nothing_is_started_while_the_daemon_ends() {
     let mut bench = Bench::new(Policy::default());
     bench.fail();
-    bench.mood = DaemonState::Shutdown;
+    bench.daemon = DaemonState::Shutdown;
     bench.pass(secs(60));
     assert_eq!(bench.on(Input::Wake), [""; 0]);
     assert_eq!(bench.on(Input::Start), [""; 0]);

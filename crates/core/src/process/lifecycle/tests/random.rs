@@ -20,7 +20,7 @@ fn table() -> BTreeSet<(String, String)> {
 struct Move {
     input: Input,
     pass: Duration,
-    mood: DaemonState,
+    daemon: DaemonState,
 }
 
 fn input() -> impl Strategy<Value = Input> {
@@ -50,9 +50,9 @@ fn moves() -> impl Strategy<Value = Vec<Move>> {
         3 => (0u64..5000).prop_map(Duration::from_millis),
         1 => any::<u32>().prop_map(|seconds| Duration::from_secs(seconds.into())),
     ];
-    let mood = prop_oneof![8 => Just(DaemonState::Running), 1 => Just(DaemonState::Restarting), 1 => Just(DaemonState::Shutdown)];
+    let daemon = prop_oneof![8 => Just(DaemonState::Running), 1 => Just(DaemonState::Restarting), 1 => Just(DaemonState::Shutdown)];
     prop::collection::vec(
-        (input(), pass, mood).prop_map(|(input, pass, mood)| Move { input, pass, mood }),
+        (input(), pass, daemon).prop_map(|(input, pass, daemon)| Move { input, pass, daemon }),
         0..60,
     )
 }
@@ -94,7 +94,7 @@ struct Witness {
 }
 
 impl Witness {
-    fn see(&mut self, before: &Lifecycle, input: &Input, effects: &[Effect], mood: DaemonState) {
+    fn see(&mut self, before: &Lifecycle, input: &Input, effects: &[Effect], daemon: DaemonState) {
         if self.state == ProcessState::Starting && before.pid().is_none() {
             match input {
                 Input::SpawnFailed { .. } => self.spawned = false,
@@ -116,7 +116,7 @@ impl Witness {
             match effect {
                 Effect::Spawn => {
                     assert!(!self.spawned, "two starts without an end between them");
-                    assert_eq!(mood, DaemonState::Running);
+                    assert_eq!(daemon, DaemonState::Running);
                     self.spawned = true;
                 }
                 Effect::Kill { pid, .. } => assert_eq!(before.pid(), Some(*pid)),
@@ -138,26 +138,26 @@ fn run(policy: Policy, moves: &[Move]) -> BTreeSet<(String, String)> {
     for step in moves {
         now.mono += step.pass;
         let before = life.clone();
-        let effects = life.step(step.input.clone(), now, step.mood);
-        witness.see(&before, &step.input, &effects, step.mood);
+        let effects = life.step(step.input.clone(), now, step.daemon);
+        witness.see(&before, &step.input, &effects, step.daemon);
         assert_eq!(life.state(), witness.state);
-        settles(&life, now, step.mood);
+        settles(&life, now, step.daemon);
     }
     witness.edges
 }
 
 /// Waking at every deadline comes to an end: each wake either waits for an answer, or moves the deadline on.
-fn settles(life: &Lifecycle, now: Now, mood: DaemonState) {
+fn settles(life: &Lifecycle, now: Now, daemon: DaemonState) {
     let mut life = life.clone();
     for _ in 0..3 {
-        let Some(due) = life.next_deadline(mood).filter(|due| *due <= now.mono) else { return };
-        let effects = life.step(Input::Wake, now, mood);
+        let Some(due) = life.next_deadline(daemon).filter(|due| *due <= now.mono) else { return };
+        let effects = life.step(Input::Wake, now, daemon);
         assert!(!effects.is_empty(), "a deadline at {due:?} that does nothing at {now:?}: {life:?}");
         if life.is_stopping() && life.policy().stopwaitsecs.is_zero() {
             return;
         }
     }
-    assert!(life.next_deadline(mood).is_none_or(|due| due > now.mono), "{life:?}");
+    assert!(life.next_deadline(daemon).is_none_or(|due| due > now.mono), "{life:?}");
 }
 
 proptest! {

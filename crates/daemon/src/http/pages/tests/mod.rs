@@ -182,7 +182,7 @@ impl TestPages {
         page[at..at + 32].to_owned()
     }
 
-    /// What a form comes to, as the desk would have it.
+    /// The response to a form.
     async fn post(&self, form: &str, headers: &HeaderMap) -> Reply {
         let policy = CrossSiteCheck::new(&open_server(), &MachineNames::default());
         if !policy.allows(CrossSitePolicy::Form, headers) {
