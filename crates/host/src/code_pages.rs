@@ -2,7 +2,7 @@
 //!
 //! The kernel maps code in runs of 64 KiB around each page that is touched, so a start leaves a megabyte or two of
 //! code resident that waiting does not need. It is clean and in the page cache; what is needed again comes back by a
-//! fault of a microsecond. This file holds the crate's only unsafe code.
+//! fault of a microsecond.
 
 use std::ffi::c_void;
 use std::fs;

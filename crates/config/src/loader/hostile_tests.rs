@@ -1,4 +1,4 @@
-//! Configurations of somebody who wants to bring the reader down: too wide, too many, too deep, without an end.
+//! Configurations that are made to exhaust the reader: too wide, too many, too deep, without an end.
 
 use std::fs;
 use std::os::unix::fs::symlink;

@@ -1,7 +1,7 @@
 //! The name of a piece of Python code, `package.module:attribute`, as `importlib.metadata` reads it.
 //!
-//! None of it can be loaded here. But a name that no Python could load is a slip of the pen, and refused as in the
-//! original: a daemon without its XML-RPC interface, because one letter is wrong, is of no use.
+//! None of it can be loaded here. But a name that no Python could load is a typing error, and refused as in the
+//! original: otherwise one wrong letter would leave the daemon without its XML-RPC interface.
 
 use ironlance_core::listener::pool::ResultHandler;
 

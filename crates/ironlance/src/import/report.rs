@@ -14,7 +14,7 @@ pub(super) enum FindingKind {
     Unchanged,
     /// It gets better by itself.
     Improved,
-    /// No supervisord starts with it.
+    /// With it no supervisord starts.
     Fault,
     /// A person should look at it.
     Attention,

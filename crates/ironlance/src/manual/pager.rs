@@ -23,10 +23,10 @@ pub(super) fn show(source: &str) -> Result<()> {
     io::stdout().write_all(text.as_bytes()).context("cannot print the page")
 }
 
-/// Gives a command its standard input; says whether it took it and was content.
+/// Passes a command its standard input; gives whether it could be run and ended with status 0.
 fn feed(words: &[&str], text: &str) -> bool {
     let Some((program, args)) = words.split_first() else { return false };
-    // What it complains about is no business of who only wants to read.
+    // Its warnings about the page are of no use to a reader.
     let child = Command::new(program).args(args).stdin(Stdio::piped()).stderr(Stdio::null()).spawn();
     let Ok(mut child) = child else { return false };
     if let Some(mut input) = child.stdin.take() {

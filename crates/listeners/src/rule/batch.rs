@@ -50,7 +50,7 @@ pub fn ticks(minutes: f64, tick_seconds: u64) -> Option<u64> {
     if minutes <= 0.0 {
         return Some(1);
     }
-    // Rounded, for 0.1 minutes are not quite six seconds as a binary fraction.
+    // Rounded: as a binary fraction 0.1 minutes are not exactly six seconds.
     let milliseconds = (minutes * 60_000.0).round();
     if !milliseconds.is_finite() || milliseconds >= 1e18 || tick_seconds == 0 {
         return None;

@@ -268,8 +268,8 @@ fn about_file(file: &str, what: String, original: String) -> ConfigFault {
     ConfigFault { file: PathBuf::from(file), line: None, section, key, what, original }
 }
 
-/// A pipe or a device that a pattern happens to match is not meant. The configuration file itself may be one: somebody
-/// has named it.
+/// A pipe or a device that a pattern happens to match is skipped. The configuration file itself may be one: it was
+/// named on purpose.
 fn only_files(path: &Path) -> Result<(), ReadError> {
     match fs::metadata(path) {
         Ok(data) if !data.is_file() => Err(ReadError::Io(io::Error::other("it is no regular file"))),

@@ -32,7 +32,7 @@ pub(super) fn screen(facts: &ProcessFacts, clock: &LocalClock, terminal: Termina
     }
     if let Some(end) = facts.exit() {
         fact("last end", &style::escape_controls(&last_exit_line(end, clock)));
-        // For a recycled listener the line before names who and why.
+        // For a recycled listener the line before says so, with the reason.
         let is_recycled = matches!(ReportedCause::of(end), ReportedCause::Recycled { .. });
         if let Some(by) = end.by.as_ref().filter(|_| !is_recycled) {
             fact("by", &style::escape_controls(by));

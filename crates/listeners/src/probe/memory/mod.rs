@@ -60,7 +60,7 @@ pub fn read_memory(pids: &[u32], metric: MemoryMetric) -> MemoryReadings {
 }
 
 /// The same with another folder instead of `/proc`.
-pub fn read_memory_in(root: &Path, pids: &[u32], metric: MemoryMetric) -> MemoryReadings {
+fn read_memory_in(root: &Path, pids: &[u32], metric: MemoryMetric) -> MemoryReadings {
     let mut proc = match ProcDir::open(root) {
         Ok(proc) => proc,
         Err(error) => return each(pids, |_| Err(error.clone())),
@@ -76,7 +76,7 @@ pub fn start_ticks(pid: u32) -> Option<u64> {
 }
 
 /// The same with another folder instead of `/proc`.
-pub fn start_ticks_in(root: &Path, pid: u32) -> Option<u64> {
+fn start_ticks_in(root: &Path, pid: u32) -> Option<u64> {
     Some(ProcDir::open(root).ok()?.stat(pid).ok()?.start_ticks)
 }
 

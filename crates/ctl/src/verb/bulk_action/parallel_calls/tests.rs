@@ -110,7 +110,7 @@ fn questions(names: &[&str]) -> Vec<NamedCall> {
 #[test]
 fn different_processes_are_asked_about_at_the_same_time_and_told_of_in_order() {
     let names = ["a", "b", "c", "web:1", "web:2"];
-    // The server answers nobody before it has heard all of them.
+    // The server answers no call before it has received all of them.
     let mut session = session_with(names.len());
     let mut told = Vec::new();
     let answer_wait = AnswerWait::AtMost(Duration::from_secs(20));
