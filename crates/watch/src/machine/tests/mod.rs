@@ -17,6 +17,7 @@ use super::*;
 mod acting;
 mod holding;
 mod properties;
+mod routes;
 mod scenarios;
 
 /// A receiver with the defaults.
