@@ -1,7 +1,7 @@
 //! The file of pending restarts, with any content.
 #![no_main]
 
-use ironlance_listeners::pending_restarts::parse;
+use ironlance_checks::restart::parse;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {

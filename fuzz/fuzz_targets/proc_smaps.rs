@@ -1,7 +1,7 @@
 //! /proc/PID/smaps_rollup, in whatever form a kernel may give it.
 #![no_main]
 
-use ironlance_listeners::probe::memory::smaps::pss_bytes;
+use ironlance_checks::memory::smaps::pss_bytes;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {

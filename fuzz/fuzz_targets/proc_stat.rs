@@ -1,7 +1,7 @@
 //! /proc/PID/stat and statm of a process that gave itself a wicked name.
 #![no_main]
 
-use ironlance_listeners::probe::memory::stat::{Stat, resident_pages};
+use ironlance_checks::memory::stat::{Stat, resident_pages};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {

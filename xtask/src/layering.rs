@@ -21,11 +21,12 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("config", &["core", "host"]),
     ("rpc", &["core", "net"]),
     ("alert", &["core", "host", "net"]),
-    ("listeners", &["alert", "core", "host", "net", "rpc"]),
-    ("watch", &["alert", "config", "core", "host", "net", "rpc"]),
+    ("checks", &["alert", "core", "net", "rpc"]),
+    ("listeners", &["alert", "checks", "core", "host", "net", "rpc"]),
+    ("watch", &["alert", "checks", "config", "core", "host", "net", "rpc"]),
     ("daemon", &["config", "core", "host", "net", "rpc"]),
     ("ctl", &["config", "core", "host", "net", "rpc"]),
-    ("ironlance", &["alert", "config", "core", "ctl", "daemon", "host", "listeners", "net", "rpc", "watch"]),
+    ("ironlance", &["alert", "checks", "config", "core", "ctl", "daemon", "host", "listeners", "net", "rpc", "watch"]),
     ("e2e", &[]),
 ];
 
@@ -53,7 +54,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "command",
         ],
     ),
-    ("listeners", &["probe", "rule", "options", "command"]),
+    ("listeners", &["rule", "options", "command"]),
     ("watch", &["machine", "store", "source", "checks", "command"]),
 ];
 

@@ -5,8 +5,6 @@ pub mod details;
 pub mod environment;
 mod event_input;
 pub mod options;
-pub mod pending_restarts;
-pub mod probe;
 pub mod protocol;
 pub mod rule;
 
@@ -30,4 +28,9 @@ pub(crate) fn note(lines: &[String]) {
     let lines: String = lines.iter().map(|line| format!("note: {line}\n")).collect();
     let end = if !lines.is_empty() && LINE_IS_UNFINISHED.load(Ordering::Relaxed) { "\n" } else { "" };
     write_log(&format!("{end}{lines}"));
+}
+
+/// One such line.
+pub(crate) fn note_line(line: &str) {
+    note(&[line.to_owned()]);
 }

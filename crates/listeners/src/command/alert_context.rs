@@ -10,7 +10,7 @@ use ironlance_rpc::Client;
 
 use crate::details::{self, DetailsContext};
 use crate::environment::ListenerEnv;
-use crate::probe::memory::start_ticks;
+use ironlance_checks::memory::start_ticks;
 use crate::protocol::ReceivedEvent;
 
 /// What a command needs for its alerts.

@@ -23,12 +23,12 @@ use super::{
 use crate::environment::ListenerEnv;
 use crate::options::ListenerDestination;
 use crate::options::httpok::{HttpokOptions, parse};
-use crate::pending_restarts::{PendingRestarts, RestartOutcome, restart};
-use crate::probe::http::{HttpCheck, PageUrl};
+use ironlance_checks::restart::{PendingRestarts, RestartOutcome, restart};
+use ironlance_checks::http::{HttpCheck, PageUrl};
 use crate::protocol::ReceivedEvent;
 use crate::rule::http::{HttpRule, HttpVerdict};
 use crate::rule::http_restart::{RestartBudget, RestartReport, RestartRule};
-use crate::write_log;
+use crate::{note_line, write_log};
 
 /// What reminders are about: there is one page.
 const PAGE: &str = "page";
@@ -54,7 +54,7 @@ fn run(args: &[String]) -> Result<ExitCode, ExitCode> {
         supervisor,
         check,
         rule: HttpRule::new(redact_url(&own.url), own.statuses.clone(), own.retries),
-        pending_restarts: PendingRestarts::open(environment.pending_restarts_file("httpok")),
+        pending_restarts: PendingRestarts::open(environment.pending_restarts_file("httpok"), note_line),
         restart_rule: RestartRule {
             filter: options.filter,
             own_name: environment.own_name,
@@ -180,7 +180,7 @@ impl Httpok {
         log(report.restarting(&namespec));
         let name = namespec.to_string();
         let mut stop_failed = |error: &CallError| log(report.not_stopped(&namespec, error));
-        match restart(&self.supervisor, &mut self.pending_restarts, &name, Some(&mut stop_failed)) {
+        match restart(&self.supervisor, &self.pending_restarts, &name, Some(&mut stop_failed)) {
             RestartOutcome::Done => log(report.restarted(&namespec)),
             RestartOutcome::NotStarted(error) | RestartOutcome::NotStopped(error) => {
                 log(report.not_started(&namespec, &error));

@@ -17,11 +17,11 @@ use super::{
 };
 use crate::environment::ListenerEnv;
 use crate::options::memmon::{MemmonOptions, parse};
-use crate::pending_restarts::{PendingRestarts, RestartOutcome, restart};
-use crate::probe::memory::{MemoryError, read_memory};
+use ironlance_checks::restart::{PendingRestarts, RestartOutcome, restart};
+use ironlance_checks::memory::{MemoryError, read_memory};
 use crate::protocol::ReceivedEvent;
 use crate::rule::memory::{self, LimitState, ListenerMemoryLimit, MemoryRule};
-use crate::write_log;
+use crate::{note_line, write_log};
 
 /// The command; `args` without its name.
 pub fn main(args: &[String]) -> ExitCode {
@@ -40,7 +40,7 @@ fn run(args: &[String]) -> Result<ExitCode, ExitCode> {
     let memmon = Memmon {
         supervisor,
         rule: MemoryRule::new(own.limits(), own.ticks),
-        pending_restarts: PendingRestarts::open(environment.pending_restarts_file("memmon")),
+        pending_restarts: PendingRestarts::open(environment.pending_restarts_file("memmon"), note_line),
         own_name: environment.own_name,
         status: memory::status(&own.programs, &own.groups, own.any),
         reminder: ReminderClock::new(options.remind),
@@ -173,7 +173,7 @@ impl Memmon {
 
     fn restart(&mut self, name: &str) -> MemoryOutcome {
         write_log(&format!("Restarting {name}\n"));
-        match restart(&self.supervisor, &mut self.pending_restarts, name, None) {
+        match restart(&self.supervisor, &self.pending_restarts, name, None) {
             RestartOutcome::Done => MemoryOutcome::Restarted,
             RestartOutcome::NotStopped(error) => MemoryOutcome::StopFailed(error.to_string()),
             RestartOutcome::NotStarted(error) => MemoryOutcome::StartFailed(error.to_string()),

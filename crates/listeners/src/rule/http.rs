@@ -1,6 +1,6 @@
 //! [`HttpRule`]: when a page counts as failed, by its answers and the number of failures in a row.
 
-use crate::probe::http::HttpReading;
+use ironlance_checks::http::HttpReading;
 
 /// The expected answer of a page, and the failures in a row that it takes to act.
 #[derive(Debug)]

@@ -6,7 +6,6 @@ pub mod filter;
 pub mod http;
 pub mod http_restart;
 pub mod memory;
-pub mod pending_restart;
 pub mod reminder;
 pub mod trigger;
 pub mod unused_events;

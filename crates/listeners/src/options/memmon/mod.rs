@@ -13,7 +13,7 @@ use super::option_error::{OptionError, ParserStyle, parsed};
 use super::row::{OptionRow, count, help_row, original, ours};
 use super::shared_options::{by_getopt, remind_row, unusable_pattern};
 use super::{Options, OptionsEnv, Parsed, number};
-use crate::probe::memory::MemoryMetric;
+use ironlance_checks::memory::MemoryMetric;
 use crate::rule::memory::ListenerMemoryLimit;
 
 /// The options that memmon alone has.

@@ -1,6 +1,6 @@
 //! When a program that a listener stopped is started again: [`decide`] for a [`PendingRestart`].
 //!
-//! A listener that stops a program starts it again, also as a new process after a crash. The restart is no longer
+//! A listener or `watch` that stops a program starts it again, also as a new process after a crash. The restart is no longer
 //! pending when the program is up, when another client has stopped it since, or when the last try is an hour ago.
 
 use ironlance_core::ProcessState;

@@ -1,66 +1,81 @@
 //! Restarting a process through supervisord: [`restart`], and [`PendingRestarts`], the file of stopped programs that are
-//! still to be started. Called by httpok and memmon.
+//! still to be started. Called by httpok, memmon and `watch`.
 //!
-//! A listener can be killed between stop and start, and supervisord can refuse the start. So the name is written to the
-//! file before the stop and removed after the start. What is left is started at the next tick, by this process or the
-//! next one, unless `rule::pending_restart` abandons it.
+//! The caller can be killed between stop and start, and supervisord can refuse the start. So the name is written to the
+//! file before the stop and removed after the start. What is left is started at the next [`PendingRestarts::retry`], by
+//! this process or the next one, unless [`decision`] abandons it.
 //!
 //! The file has a line for each program: `1700000000 shop:web`, the time of the last try and the name. A line
 //! without a time, as older versions wrote it, is as old as the file.
 
+pub mod decision;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use ironlance_alert::outbox::folder::prepare;
 use ironlance_core::ProcessState;
 use ironlance_rpc::{CallError, Client};
 
-use crate::rule::pending_restart::{PendingRestart, ProgramStatus, RetryDecision, decide};
-use crate::{note, write_log};
+use self::decision::{PendingRestart, ProgramStatus, RetryDecision, decide};
 
 /// Further lines are not read.
 const MAX_ENTRIES: usize = 10_000;
 
-/// The processes that this listener stopped and that are not up again, kept on disk.
+/// The processes that this caller stopped and that are not up again, kept on disk. Several threads may restart at once.
 #[derive(Debug)]
 pub struct PendingRestarts {
     file: PathBuf,
-    pending: BTreeMap<String, PendingRestart>,
+    pending: Mutex<BTreeMap<String, PendingRestart>>,
+    /// Logs a line of ours.
+    note: fn(&str),
 }
 
 impl PendingRestarts {
-    /// Reads `file`; a missing file is an empty list.
-    pub fn open(file: PathBuf) -> Self {
+    /// Reads `file`; a missing file is an empty list. `note` logs a line.
+    pub fn open(file: PathBuf, note: fn(&str)) -> Self {
         let text = fs::read_to_string(&file).unwrap_or_default();
         let written = fs::metadata(&file).and_then(|data| data.modified()).unwrap_or(UNIX_EPOCH);
-        let pending = parse(&text, seconds(written));
-        Self { file, pending }
+        let pending = Mutex::new(parse(&text, seconds(written)));
+        Self { file, pending, note }
+    }
+
+    /// Whether nothing is left to be started.
+    pub fn is_empty(&self) -> bool {
+        self.pending().is_empty()
+    }
+
+    fn pending(&self) -> MutexGuard<'_, BTreeMap<String, PendingRestart>> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Records that the process is to be started, with the time of now.
-    fn begin(&mut self, name: &str) {
-        let pending = PendingRestart { last_try: seconds(SystemTime::now()) };
-        if self.pending.insert(name.to_owned(), pending) != Some(pending) {
-            self.store();
+    fn begin(&self, name: &str) {
+        let restart = PendingRestart { last_try: seconds(SystemTime::now()) };
+        let mut pending = self.pending();
+        if pending.insert(name.to_owned(), restart) != Some(restart) {
+            self.store(&pending);
         }
     }
 
-    fn finish(&mut self, name: &str) {
-        if self.pending.remove(name).is_some() {
-            self.store();
+    fn finish(&self, name: &str) {
+        let mut pending = self.pending();
+        if pending.remove(name).is_some() {
+            self.store(&pending);
         }
     }
 
     /// Writes the file. A failure matters only if this process is killed before the start; the list in memory stays.
-    fn store(&self) {
-        if self.pending.is_empty() {
+    fn store(&self, pending: &BTreeMap<String, PendingRestart>) {
+        if pending.is_empty() {
             let _ = fs::remove_file(&self.file);
             return;
         }
         let text: String =
-            self.pending.iter().map(|(name, pending)| format!("{} {name}\n", pending.last_try)).collect();
+            pending.iter().map(|(name, pending)| format!("{} {name}\n", pending.last_try)).collect();
         let new = self.file.with_extension("new");
         let folder = self.file.parent().unwrap_or_else(|| Path::new("/"));
         let written = prepare(folder).map_err(|error| error.to_string()).and_then(|()| {
@@ -68,16 +83,17 @@ impl PendingRestarts {
             written.map_err(|error| format!("cannot write {}: {error}", self.file.display()))
         });
         if let Err(error) = written {
-            write_log(&format!(
-                "{error}: should I be killed between a stop and a start, the program stays down\n"
+            (self.note)(&format!(
+                "{error}: should I be killed between a stop and a start, the program stays down"
             ));
         }
     }
 
     /// Starts the processes of the list that are not up, and gives a line on each try to `log`. Abandoned ones are noted
     /// and removed.
-    pub fn retry(&mut self, supervisor: &Client, log: &mut dyn FnMut(&str)) {
-        for (name, pending) in self.pending.clone() {
+    pub fn retry(&self, supervisor: &Client, log: &mut dyn FnMut(&str)) {
+        let all = self.pending().clone();
+        for (name, pending) in all {
             let info = match supervisor.process_info(&name) {
                 Ok(info) => info,
                 Err(CallError::Fault(fault)) => {
@@ -106,11 +122,11 @@ impl PendingRestarts {
                     }
                 },
                 RetryDecision::Done => self.finish(&name),
-                // This listener is running and waits: the entry does not age.
+                // This caller is running and waits: the entry does not age.
                 RetryDecision::Wait => self.begin(&name),
                 RetryDecision::Abandon(reason) => {
                     self.finish(&name);
-                    note(&[format!("not starting {name}: {reason}")]);
+                    (self.note)(&format!("not starting {name}: {reason}"));
                 }
             }
         }
@@ -142,7 +158,7 @@ pub enum RestartOutcome {
     Done,
     /// Supervisord did not stop it, for this reason; no start was tried.
     NotStopped(CallError),
-    /// It is stopped, and the start failed for this reason; the start is tried again at every tick.
+    /// It is stopped, and the start failed for this reason; the start is tried again at every retry.
     NotStarted(CallError),
 }
 
@@ -150,7 +166,7 @@ pub enum RestartOutcome {
 /// `stop_failed` then gets the error.
 pub fn restart(
     supervisor: &Client,
-    restarts: &mut PendingRestarts,
+    restarts: &PendingRestarts,
     name: &str,
     stop_failed: Option<&mut dyn FnMut(&CallError)>,
 ) -> RestartOutcome {
@@ -187,13 +203,14 @@ mod tests {
     fn the_file_is_read_as_it_was_written_and_old_ones_are_as_old_as_their_file() {
         let folder = std::env::temp_dir().join(format!("ironlance-restarts-{}", std::process::id()));
         let file = folder.join("restart-x");
-        let mut restarts = PendingRestarts::open(file.clone());
+        let open = || PendingRestarts::open(file.clone(), |_| ());
+        let restarts = open();
         restarts.begin("shop:web");
         restarts.begin("a b");
-        assert_eq!(PendingRestarts::open(file.clone()).pending, restarts.pending);
+        assert_eq!(*open().pending(), *restarts.pending());
         restarts.finish("a b");
         restarts.finish("shop:web");
-        assert!(!file.exists() && PendingRestarts::open(file).pending.is_empty());
+        assert!(!file.exists() && open().is_empty());
         fs::remove_dir_all(folder).unwrap();
         let old = parse("shop:web\n1700000000 db\n12 monkeys\n", 7);
         let tried = |name: &str| old[name].last_try;

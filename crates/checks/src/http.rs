@@ -1,4 +1,4 @@
-//! httpok's probe: an [`HttpCheck`] sends one request and returns an [`HttpReading`], which `rule::http` judges.
+//! A page that is asked: an [`HttpCheck`] sends one request and returns an [`HttpReading`]. Callers: httpok and the probe.
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
