@@ -5,8 +5,12 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use ironlance_core::redact::redact_url;
 use ironlance_core::text::url_encoding;
+use ironlance_net::dial::dial;
+use ironlance_net::http::exchange::{build_request, exchange_over};
 use ironlance_net::{
     DialError, Endpoint, ExchangeError, HostPort, HostPortError, HttpRequest, Tls, exchange, split_userinfo,
 };
@@ -16,6 +20,9 @@ use thiserror::Error;
 const FIRST_RETRY_DELAY: Duration = Duration::from_millis(100);
 /// The maximum of this delay.
 const MAX_RETRY_DELAY: Duration = Duration::from_secs(1);
+
+/// The most of a body that [`HttpCheck::ask`] reads, in bytes.
+const MAX_BODY: usize = 4 << 20;
 
 /// The URL of a page, parsed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,6 +102,11 @@ impl PageUrl {
     }
 }
 
+/// The header field of `user:password`.
+pub fn basic_authorization(user_info: &str) -> (String, String) {
+    ("Authorization".to_owned(), format!("Basic {}", STANDARD.encode(user_info)))
+}
+
 /// A path that begins with a slash, percent-encoded where a request line needs it.
 fn request_path(path: &str) -> String {
     let slash = if path.starts_with('/') { "" } else { "/" };
@@ -162,6 +174,27 @@ impl HttpCheck {
                 Ok(reading) => return reading,
             }
         }
+    }
+
+    /// Asks once, without a time limit; a long body is read up to [`MAX_BODY`].
+    pub async fn ask(&self) -> Result<HttpReading, ExchangeError> {
+        let request = self.request();
+        let prepared = build_request(&request)?;
+        let stream = dial(&request.endpoint, &request.tls).await?;
+        let mut search = self.want_in_body.as_deref().map(StreamSearch::new);
+        let mut length = 0;
+        let mut on_body = |piece: &[u8]| {
+            length += piece.len();
+            let is_found = search.as_mut().is_some_and(|search| {
+                search.feed(piece);
+                search.found
+            });
+            if is_found || length > MAX_BODY { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        };
+        let mut on_head = |_: &_| ControlFlow::Continue(());
+        let response = exchange_over(stream, prepared, &mut on_head, &mut on_body).await?;
+        let body_has = search.map(|search| search.found);
+        Ok(HttpReading::Answered { status: response.status, reason: response.reason, body_has })
     }
 
     fn once(&self, request: &HttpRequest, timeout: Duration) -> Result<HttpReading, ExchangeError> {

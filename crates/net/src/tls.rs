@@ -29,6 +29,27 @@ pub enum Tls {
     },
     /// Encrypted; any certificate is accepted.
     Insecure,
+    /// Encrypted, as [`Tls::prepared`] has set it up.
+    Prepared(PreparedTls),
+}
+
+/// A configuration that is set up already: a client of many connections reads the system's authorities only once.
+#[derive(Clone, Debug)]
+pub struct PreparedTls(Arc<ClientConfig>);
+
+impl PartialEq for PreparedTls {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for PreparedTls {}
+
+impl Tls {
+    /// The same, set up once for many connections.
+    pub fn prepared(&self) -> Result<Self, TlsError> {
+        Ok(client_config(self)?.map_or(Self::Off, |config| Self::Prepared(PreparedTls(config))))
+    }
 }
 
 /// Why TLS cannot be set up.
@@ -59,6 +80,7 @@ pub fn client_config(tls: &Tls) -> Result<Option<Arc<ClientConfig>>, TlsError> {
     let provider = Arc::new(ring::default_provider());
     let trust = match tls {
         Tls::Off => return Ok(None),
+        Tls::Prepared(PreparedTls(config)) => return Ok(Some(Arc::clone(config))),
         Tls::Insecure => TrustPolicy::AnyCertificate,
         Tls::Verified { ca_file } => {
             let trusted = load_trusted(ca_file.as_ref())?;

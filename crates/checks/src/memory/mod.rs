@@ -1,11 +1,14 @@
-//! [`read_memory`]: the memory of processes from /proc, without a fork, with one read per file and one walk for all.
+//! The memory and CPU time of processes from /proc, without a fork: [`read_memory`] with one read per file and one walk for
+//! all, [`cgroup_memory`], [`cpu_time`].
 
+pub mod cgroup;
 mod proc_dir;
 pub mod smaps;
 pub mod stat;
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::io::Errno;
 use thiserror::Error;
@@ -67,6 +70,30 @@ fn read_memory_in(root: &Path, pids: &[u32], metric: MemoryMetric) -> MemoryRead
     };
     let read = if metric.pss { ProcDir::pss } else { ProcDir::rss };
     if metric.cumulative { cumulative(&mut proc, pids, read) } else { each(pids, |pid| read(&mut proc, pid)) }
+}
+
+/// The CPU time that a process has used since its start, with all of its threads and without its children.
+pub fn cpu_time(pid: u32) -> Result<Duration, MemoryError> {
+    let ticks = ProcDir::open(Path::new(PROC))?.stat(pid)?.cpu_ticks;
+    let per_second = rustix::param::clock_ticks_per_second().max(1);
+    let nanos = u128::from(ticks % per_second) * 1_000_000_000 / u128::from(per_second);
+    Ok(Duration::new(ticks / per_second, u32::try_from(nanos).unwrap_or_default()))
+}
+
+/// The memory that the control group of a process holds, in bytes.
+pub fn cgroup_memory(pid: u32) -> Result<u64, MemoryError> {
+    let read = |path: PathBuf| {
+        std::fs::read(&path).map_err(|error| {
+            let source = Errno::from_io_error(&error).unwrap_or(Errno::IO);
+            if source == Errno::SRCH { MemoryError::Gone(pid) } else { MemoryError::Unreadable { path, source } }
+        })
+    };
+    let list = Path::new(PROC).join(pid.to_string()).join("cgroup");
+    if !Path::new(PROC).join(pid.to_string()).exists() {
+        return Err(MemoryError::Gone(pid));
+    }
+    let file = cgroup::memory_file(&read(list.clone())?).ok_or(MemoryError::Malformed(list))?;
+    cgroup::bytes(&read(file.clone())?).ok_or(MemoryError::Malformed(file))
 }
 
 /// When a process was started, in clock ticks since boot (proc(5), field 22 of stat): a pid with another start
@@ -281,6 +308,9 @@ mod tests {
             assert!(bytes(&read_memory(&[me], measure), me).unwrap() > 100 * 1024, "{measure:?}");
         }
         assert!(start_ticks(me).unwrap() > 0);
+        assert!(cpu_time(me).unwrap() < Duration::from_secs(3600));
+        assert!(matches!(cpu_time(0), Err(MemoryError::Gone(0))));
+        assert!(matches!(cgroup_memory(0), Err(MemoryError::Gone(0))));
         assert_eq!(start_ticks(0), None);
         assert_eq!(start_ticks_in(FakeProc::new().process(7, 1, 1, None).0.path(), 7), Some(4711));
     }

@@ -5,6 +5,8 @@
 pub struct Stat {
     /// Field 4: the parent.
     pub ppid: u32,
+    /// Fields 14 and 15: the CPU time of all of its threads, in clock ticks.
+    pub cpu_ticks: u64,
     /// Field 22: when the process was started, in clock ticks since boot.
     pub start_ticks: u64,
 }
@@ -12,6 +14,7 @@ pub struct Stat {
 /// Number of the first field after the name, which is the state (proc(5) counts from 1).
 const STATE: usize = 3;
 const PPID: usize = 4;
+const UTIME: usize = 14;
 const START_TICKS: usize = 22;
 
 impl Stat {
@@ -23,8 +26,10 @@ impl Stat {
         let end_of_name = text.iter().rposition(|byte| *byte == b')')?;
         let mut fields = words(&text[end_of_name + 1..]);
         let ppid = number(fields.nth(PPID - STATE)?)?;
-        let start_ticks = number(fields.nth(START_TICKS - PPID - 1)?)?;
-        Some(Self { ppid: u32::try_from(ppid).ok()?, start_ticks })
+        let user = number(fields.nth(UTIME - PPID - 1)?)?;
+        let system = number(fields.next()?)?;
+        let start_ticks = number(fields.nth(START_TICKS - UTIME - 2)?)?;
+        Some(Self { ppid: u32::try_from(ppid).ok()?, cpu_ticks: user.saturating_add(system), start_ticks })
     }
 }
 
@@ -53,7 +58,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const AFTER_NAME: &str = "R 51 51 6733 0 -1 4194304 102 0 0 0 0 0 0 0 20 0 1 0 328784 2998272 406 1844";
+    const AFTER_NAME: &str = "R 51 51 6733 0 -1 4194304 102 0 0 0 5 7 0 0 20 0 1 0 328784 2998272 406 1844";
 
     fn parse(name: &[u8], rest: &str) -> Option<Stat> {
         Stat::parse(&[b"16960 (", name, b") ", rest.as_bytes()].concat())
@@ -61,7 +66,7 @@ mod tests {
 
     #[test]
     fn a_hostile_name_does_not_move_the_fields() {
-        let expected = Some(Stat { ppid: 51, start_ticks: 328_784 });
+        let expected = Some(Stat { ppid: 51, cpu_ticks: 12, start_ticks: 328_784 });
         for name in [&b"head"[..], b"", b") R 1 2 3", b"a b\n(c", b"))) ", b"\xff\xfe\0"] {
             assert_eq!(parse(name, AFTER_NAME), expected, "{name:?}");
         }
@@ -91,7 +96,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_name_leads_to_the_same_fields(name in proptest::collection::vec(any::<u8>(), 0..64)) {
-            prop_assert_eq!(parse(&name, AFTER_NAME), Some(Stat { ppid: 51, start_ticks: 328_784 }));
+            prop_assert_eq!(parse(&name, AFTER_NAME), Some(Stat { ppid: 51, cpu_ticks: 12, start_ticks: 328_784 }));
         }
 
         #[test]

@@ -6,8 +6,6 @@ use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use ironlance_alert::notification::Cause;
 use ironlance_alert::render::wording;
 use ironlance_alert::{Format, Notification};
@@ -24,7 +22,7 @@ use crate::environment::ListenerEnv;
 use crate::options::ListenerDestination;
 use crate::options::httpok::{HttpokOptions, parse};
 use ironlance_checks::restart::{PendingRestarts, RestartOutcome, restart};
-use ironlance_checks::http::{HttpCheck, PageUrl};
+use ironlance_checks::http::{HttpCheck, PageUrl, basic_authorization};
 use crate::protocol::ReceivedEvent;
 use crate::rule::http::{HttpRule, HttpVerdict};
 use crate::rule::http_restart::{RestartBudget, RestartReport, RestartRule};
@@ -84,7 +82,7 @@ fn check(options: &HttpokOptions) -> Result<HttpCheck, Box<dyn std::error::Error
         None => target.user_info.clone(),
     };
     if let Some(user_info) = user_info {
-        headers.push(("Authorization".to_owned(), format!("Basic {}", STANDARD.encode(user_info))));
+        headers.push(basic_authorization(&user_info));
     }
     let tls =
         if options.insecure { Tls::Insecure } else { Tls::Verified { ca_file: options.ca_file.clone() } };
