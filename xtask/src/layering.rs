@@ -26,7 +26,10 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("watch", &["alert", "checks", "config", "core", "host", "net", "rpc"]),
     ("daemon", &["config", "core", "host", "net", "rpc"]),
     ("ctl", &["config", "core", "host", "net", "rpc"]),
-    ("ironlance", &["alert", "checks", "config", "core", "ctl", "daemon", "host", "listeners", "net", "rpc", "watch"]),
+    (
+        "ironlance",
+        &["alert", "checks", "config", "core", "ctl", "daemon", "host", "listeners", "net", "rpc", "watch"],
+    ),
     ("e2e", &[]),
 ];
 

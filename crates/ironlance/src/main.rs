@@ -15,6 +15,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
+use ironlance_checks::probe;
 use ironlance_core::cli::help::{CommandHelp, HelpEntry, HelpSection};
 use ironlance_daemon::pidproxy;
 use ironlance_host::nss;
@@ -67,6 +68,8 @@ const COMMANDS: &[Command] = &[
         main: |args| manual::main(args, &overview(), &references()), help: Some(usage::help::<manual::Args>) },
     Command { name: "completion", about: "print what makes a shell complete the commands",
         main: |args| completion::main(args, &references()), help: Some(usage::help::<completion::Args>) },
+    Command { name: "probe", about: "make the checks of programs (watch starts this)",
+        main: probe::main, help: None },
     Command { name: "deliver", about: "deliver an outbox (the listeners start this)",
         main: outbox::deliver, help: None },
 ];

@@ -13,7 +13,8 @@ const ROOT: &str = "/sys/fs/cgroup";
 /// in use, else of version 2.
 pub fn memory_file(text: &[u8]) -> Option<PathBuf> {
     let rows = || text.split(|byte| *byte == b'\n').filter_map(row);
-    let is_memory = |controllers: &[u8]| controllers.split(|byte| *byte == b',').any(|name| name == b"memory");
+    let is_memory =
+        |controllers: &[u8]| controllers.split(|byte| *byte == b',').any(|name| name == b"memory");
     if let Some((_, path)) = rows().find(|(controllers, _)| is_memory(controllers)) {
         return Some(below("memory", path, "memory.usage_in_bytes"));
     }

@@ -85,7 +85,11 @@ pub fn cgroup_memory(pid: u32) -> Result<u64, MemoryError> {
     let read = |path: PathBuf| {
         std::fs::read(&path).map_err(|error| {
             let source = Errno::from_io_error(&error).unwrap_or(Errno::IO);
-            if source == Errno::SRCH { MemoryError::Gone(pid) } else { MemoryError::Unreadable { path, source } }
+            if source == Errno::SRCH {
+                MemoryError::Gone(pid)
+            } else {
+                MemoryError::Unreadable { path, source }
+            }
         })
     };
     let list = Path::new(PROC).join(pid.to_string()).join("cgroup");

@@ -63,7 +63,9 @@ impl Judge {
         let found = |words: String| {
             let name = &spec.key.name;
             let words = if name.is_empty() { words } else { format!("{name}: {words}") };
-            ProbeResult::Bad([Some(Fact::Finding(words)), checked(&spec.target)].into_iter().flatten().collect())
+            ProbeResult::Bad(
+                [Some(Fact::Finding(words)), checked(&spec.target)].into_iter().flatten().collect(),
+            )
         };
         match outcome {
             RunOutcome::Well => plain(ProbeResult::Good),
@@ -252,8 +254,9 @@ mod tests {
         let file = spec(Family::Heartbeat, "", ProbeTarget::File("/beat".into()));
         let mut judge = Judge::default();
         let up = 5000 * SECOND;
-        let mut look =
-            |stamp, age| judge.judge(&file, RunOutcome::Changed(Some((stamp, age))), up, 9000 * SECOND).result;
+        let mut look = |stamp, age| {
+            judge.judge(&file, RunOutcome::Changed(Some((stamp, age))), up, 9000 * SECOND).result
+        };
         assert_eq!(look(1, SECOND), Some(ProbeResult::Good));
         assert_eq!(look(1, 3600 * SECOND), Some(ProbeResult::Good));
         assert_eq!(look(2, 3600 * SECOND), Some(ProbeResult::Good));

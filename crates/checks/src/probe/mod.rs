@@ -45,7 +45,9 @@ fn serve() -> io::Result<()> {
     let outcome = LocalSet::new().block_on(&runtime, async {
         let orders: OwnedFd = io::stdin().as_fd().try_clone_to_owned()?;
         let orders = pipe::Receiver::from_owned_fd(orders).map_err(|error| {
-            io::Error::other(format!("cannot take orders from the standard input (watch starts this): {error}"))
+            io::Error::other(format!(
+                "cannot take orders from the standard input (watch starts this): {error}"
+            ))
         })?;
         let readings = File::from(io::stdout().as_fd().try_clone_to_owned()?);
         Probe::new(readings).serve(orders).await

@@ -5,12 +5,12 @@ use std::{env, fs};
 
 use ironlance_alert::notification::ProcessDetails;
 use ironlance_alert::{Notification, Receiver, Submitter, SubmitterOptions};
+use ironlance_checks::memory::start_ticks;
 use ironlance_core::Namespec;
 use ironlance_rpc::Client;
 
 use crate::details::{self, DetailsContext};
 use crate::environment::ListenerEnv;
-use ironlance_checks::memory::start_ticks;
 use crate::protocol::ReceivedEvent;
 
 /// What a command needs for its alerts.

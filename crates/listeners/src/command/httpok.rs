@@ -9,6 +9,8 @@ use std::time::Instant;
 use ironlance_alert::notification::Cause;
 use ironlance_alert::render::wording;
 use ironlance_alert::{Format, Notification};
+use ironlance_checks::http::{HttpCheck, PageUrl, basic_authorization};
+use ironlance_checks::restart::{PendingRestarts, RestartOutcome, restart};
 use ironlance_core::Namespec;
 use ironlance_core::redact::redact_url;
 use ironlance_net::Tls;
@@ -21,8 +23,6 @@ use super::{
 use crate::environment::ListenerEnv;
 use crate::options::ListenerDestination;
 use crate::options::httpok::{HttpokOptions, parse};
-use ironlance_checks::restart::{PendingRestarts, RestartOutcome, restart};
-use ironlance_checks::http::{HttpCheck, PageUrl, basic_authorization};
 use crate::protocol::ReceivedEvent;
 use crate::rule::http::{HttpRule, HttpVerdict};
 use crate::rule::http_restart::{RestartBudget, RestartReport, RestartRule};

@@ -7,6 +7,8 @@ use std::time::SystemTime;
 use ironlance_alert::notification::{Cause, MemoryOutcome};
 use ironlance_alert::render::wording;
 use ironlance_alert::{Format, Notification};
+use ironlance_checks::memory::{MemoryError, read_memory};
+use ironlance_checks::restart::{PendingRestarts, RestartOutcome, restart};
 use ironlance_core::{Namespec, signal};
 use ironlance_host::local_time;
 use ironlance_rpc::{Client, ProcessInfo};
@@ -17,8 +19,6 @@ use super::{
 };
 use crate::environment::ListenerEnv;
 use crate::options::memmon::{MemmonOptions, parse};
-use ironlance_checks::restart::{PendingRestarts, RestartOutcome, restart};
-use ironlance_checks::memory::{MemoryError, read_memory};
 use crate::protocol::ReceivedEvent;
 use crate::rule::memory::{self, LimitState, ListenerMemoryLimit, MemoryRule};
 use crate::{note_line, write_log};

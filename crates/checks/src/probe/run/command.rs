@@ -80,9 +80,7 @@ impl StartedCommand {
         // The command holds our copies of the pipe's end.
         drop(command);
         let group = Pid::from_child(&child);
-        let exit = pidfd_open(group, PidfdFlags::empty())
-            .map_err(io::Error::from)
-            .and_then(|exit| Ok(AsyncFd::register_with_interest(exit, Interest::READABLE)?));
+        let exit = pidfd_open(group, PidfdFlags::empty()).map_err(io::Error::from).and_then(watched);
         match exit {
             Ok(exit) => Ok(Self { child: Some(child), group, exit, output }),
             Err(error) => {
@@ -132,6 +130,15 @@ impl Drop for StartedCommand {
             drop(runtime.spawn_blocking(move || child.wait()));
         }
     }
+}
+
+/// A process to be waited for.
+#[expect(
+    deprecated,
+    reason = "unsound only for types whose descriptor changes; the other functions are unsafe"
+)]
+fn watched(process: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+    AsyncFd::with_interest(process, Interest::READABLE)
 }
 
 /// Its leader is not reaped yet, so the group is still its own.

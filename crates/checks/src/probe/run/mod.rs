@@ -26,9 +26,9 @@ impl Runner {
         let mut jobs: Vec<Vec<CheckRun>> = Vec::new();
         for run in runs {
             let kind = kernel::MemoryKind::of(&run.spec.target);
-            let same = jobs.iter_mut().find(|job| {
-                kind.is_some() && kernel::MemoryKind::of(&job[0].spec.target) == kind
-            });
+            let same = jobs
+                .iter_mut()
+                .find(|job| kind.is_some() && kernel::MemoryKind::of(&job[0].spec.target) == kind);
             match same {
                 Some(job) => job.push(run),
                 None => jobs.push(vec![run]),
@@ -58,7 +58,11 @@ impl Runner {
         };
         match tokio::time::timeout(timeout, limited).await {
             Ok(Some(outcome)) => vec![(token, outcome)],
-            Err(_) => vec![(token, RunOutcome::Wrong(format!("no answer within {timeout:?}")))],
+            Err(_) => {
+                let is_command = matches!(spec.target, ProbeTarget::Command(_));
+                let what = if is_command { "it did not end" } else { "no answer" };
+                vec![(token, RunOutcome::Wrong(format!("{what} within {timeout:?}")))]
+            }
             // Of the kernel; a call that hangs cannot be ended, and the scheduler reports it.
             Ok(None) => tokio::task::spawn_blocking(move || kernel::measure(&job)).await.unwrap_or_default(),
         }

@@ -155,8 +155,7 @@ impl Scheduler {
             return Vec::new();
         }
         let effects = self.not_running(&program);
-        let running =
-            RunningProgram { pid, since, heard_since: now, logs: logs.into(), last_beat: None };
+        let running = RunningProgram { pid, since, heard_since: now, logs: logs.into(), last_beat: None };
         for check in self.of_program(&program) {
             *check = ScheduledCheck::new(Arc::clone(&check.spec), check.offset, Some(&running), now);
         }
@@ -270,12 +269,7 @@ impl Scheduler {
 
 impl ScheduledCheck {
     /// A check of which nothing is known.
-    fn new(
-        spec: Arc<CheckSpec>,
-        offset: Duration,
-        program: Option<&RunningProgram>,
-        now: Duration,
-    ) -> Self {
+    fn new(spec: Arc<CheckSpec>, offset: Duration, program: Option<&RunningProgram>, now: Duration) -> Self {
         let state = program.map_or(CheckState::Idle, |program| CheckState::Waiting {
             due: first_due(&spec, offset, program, now),
         });

@@ -125,10 +125,13 @@ fn a_run_that_hangs_is_reported_and_not_started_again() {
         assert!(started(&effects).is_empty());
         reports.extend(effects);
     }
-    assert!(matches!(
-        &reports[..],
-        [ProbeEffect::Report { result: ProbeResult::Unable(reason), .. }] if reason.starts_with("it hangs since 25 s")
-    ), "{reports:?}");
+    assert!(
+        matches!(
+            &reports[..],
+            [ProbeEffect::Report { result: ProbeResult::Unable(reason), .. }] if reason.starts_with("it hangs since 25 s")
+        ),
+        "{reports:?}"
+    );
     scheduler.finished(token, RunOutcome::Well, due + 60 * SECOND);
     assert_eq!(scheduler.next_deadline(), Some(due + 70 * SECOND));
 }
@@ -139,7 +142,8 @@ fn limits_are_measured_together_and_health_checks_are_spread() {
     let names: Vec<String> = (0..50).map(|index| format!("p{index}")).collect();
     let memory = ProbeTarget::Memory { pss: false, tree: false, limit: 1 };
     let mut specs: Vec<CheckSpec> = names.iter().map(|name| tcp(name)).collect();
-    let limit = |name: &String| CheckSpec { grace: Duration::ZERO, ..spec(name, Family::Memory, memory.clone()) };
+    let limit =
+        |name: &String| CheckSpec { grace: Duration::ZERO, ..spec(name, Family::Memory, memory.clone()) };
     specs.extend(names.iter().map(limit));
     scheduler.configure(specs, SECOND);
     for name in &names {

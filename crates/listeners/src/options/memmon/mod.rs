@@ -1,5 +1,6 @@
 //! The command line of memmon: [`parse`] to [`Options`] with [`MemmonOptions`].
 
+use ironlance_checks::memory::MemoryMetric;
 use ironlance_core::cli::OptionArg;
 use ironlance_core::cli::help::{CommandHelp, HelpPage};
 use ironlance_core::listener::name_check::NamePattern;
@@ -13,7 +14,6 @@ use super::option_error::{OptionError, ParserStyle, parsed};
 use super::row::{OptionRow, count, help_row, original, ours};
 use super::shared_options::{by_getopt, remind_row, unusable_pattern};
 use super::{Options, OptionsEnv, Parsed, number};
-use ironlance_checks::memory::MemoryMetric;
 use crate::rule::memory::ListenerMemoryLimit;
 
 /// The options that memmon alone has.
