@@ -2,12 +2,13 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FlockOperation, OFlags, flock};
+use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 use thiserror::Error;
+
+use crate::own_file;
 
 /// Why a lock cannot be taken.
 #[derive(Debug, Error)]
@@ -42,10 +43,9 @@ impl LockFile {
     /// Takes the lock, or says at once who holds it. The file is made where it is missing, and stays.
     pub fn take(path: &Path) -> Result<Self, LockError> {
         let failed = |action| move |source| LockError::Io { action, path: path.to_owned(), source };
-        let flags = OFlags::NOFOLLOW.bits().cast_signed();
         let mut how = OpenOptions::new();
-        how.read(true).write(true).create(true).truncate(false).mode(0o600).custom_flags(flags);
-        let mut file = how.open(path).map_err(failed("open"))?;
+        how.read(true).write(true).create(true).truncate(false);
+        let mut file = own_file::open(path, &mut how).map_err(failed("open"))?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
             Err(Errno::WOULDBLOCK) => {

@@ -1,5 +1,6 @@
 //! Following a journal: [`JournalReader`], from a record on, a piece at a time.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -19,6 +20,10 @@ pub struct JournalReader {
     next: u64,
     /// The segment that is read, and up to which byte it has been.
     place: Option<(u64, u64)>,
+    /// The segments with records that were read since the last [`JournalReader::sync`].
+    unsynced: BTreeSet<u64>,
+    /// The last segment that was synced.
+    synced: u64,
 }
 
 /// What was read at once.
@@ -33,7 +38,7 @@ pub struct JournalPiece {
 impl JournalReader {
     /// Reads the journal of `folder` from the record with the number `next`.
     pub fn new(folder: &Path, next: u64) -> Self {
-        Self { folder: folder.to_owned(), next, place: None }
+        Self { folder: folder.to_owned(), next, place: None, unsynced: BTreeSet::new(), synced: 0 }
     }
 
     /// The number of the record that is read next.
@@ -62,6 +67,9 @@ impl JournalReader {
                 read.length = bytes.len();
             }
             self.place = Some((first, from + read.length as u64));
+            if !read.records.is_empty() {
+                self.unsynced.insert(first);
+            }
             let piece = self.take(read.records);
             let following = numbers.iter().copied().find(|number| *number > first);
             match following {
@@ -71,6 +79,23 @@ impl JournalReader {
                 None => return Ok(piece),
             }
         }
+    }
+
+    /// Makes all that was read outlive a power cut, which the writer does not: who saves how far he has read must not know
+    /// more than the journal does after it.
+    pub fn sync(&mut self) -> io::Result<()> {
+        while let Some(first) = self.unsynced.first().copied() {
+            match File::open(self.folder.join(segment::file_name(first))).and_then(|file| file.sync_data()) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+            if first != self.synced {
+                File::open(&self.folder)?.sync_all()?;
+                self.synced = first;
+            }
+            self.unsynced.pop_first();
+        }
+        Ok(())
     }
 
     /// Where to read on: the segment that holds the next record, or the first one where that was removed.

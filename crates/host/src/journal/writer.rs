@@ -2,16 +2,16 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use ironlance_core::journal::{JournalEntry, JournalRecord, PreviousRun, segment};
 use ironlance_core::text::checked_line;
-use rustix::fs::OFlags;
 use thiserror::Error;
 
 use super::segments;
 use crate::lock_file::{LockError, LockFile};
+use crate::own_file;
 use crate::supervisor_folder::{FolderError, make_private};
 
 /// A segment that has reached this length is followed by a new one (bytes).
@@ -166,16 +166,7 @@ fn lock(folder: &Path) -> Result<LockFile, JournalError> {
 
 fn open_segment(folder: &Path, first: u64) -> Result<File, JournalError> {
     let path = folder.join(segment::file_name(first));
-    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
-    let mut how = OpenOptions::new();
-    how.read(true).append(true).create(true).mode(0o600).custom_flags(flags);
-    let opened = how.open(&path).and_then(|file| {
-        let found = file.metadata()?;
-        if !found.is_file() || found.uid() != rustix::process::geteuid().as_raw() {
-            return Err(io::Error::other("it is no file of ours"));
-        }
-        Ok(file)
-    });
+    let opened = own_file::open(&path, OpenOptions::new().read(true).append(true).create(true));
     opened.map_err(|source| JournalError::Io { action: "open", path, source })
 }
 
