@@ -2,10 +2,9 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use rustix::fs::OFlags;
+use ironlance_host::own_file;
 
 /// More than this is not read of a file, in bytes: the state of ten thousand incidents has a few MiB.
 const MAX_FILE: u64 = 64 * 1024 * 1024;
@@ -35,8 +34,7 @@ pub(super) struct HostDisk;
 
 impl Disk for HostDisk {
     fn read(&self, path: &Path) -> io::Result<Option<Vec<u8>>> {
-        let mut how = OpenOptions::new();
-        let file = match how.read(true).custom_flags(flags()).open(path) {
+        let file = match own_file::open(path, OpenOptions::new().read(true)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             opened => opened?,
         };
@@ -70,9 +68,7 @@ impl Disk for HostDisk {
     }
 
     fn write(&self, path: &Path, content: &[u8]) -> io::Result<()> {
-        let mut how = OpenOptions::new();
-        how.write(true).create(true).truncate(true).mode(0o600).custom_flags(flags());
-        how.open(path)?.write_all(content)
+        own_file::open(path, OpenOptions::new().write(true).create(true).truncate(true))?.write_all(content)
     }
 
     fn sync(&self, path: &Path) -> io::Result<()> {
@@ -86,8 +82,4 @@ impl Disk for HostDisk {
     fn remove(&self, path: &Path) -> io::Result<()> {
         fs::remove_file(path)
     }
-}
-
-fn flags() -> i32 {
-    (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed()
 }

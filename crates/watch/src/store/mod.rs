@@ -13,6 +13,7 @@
 mod commit;
 mod disk;
 mod error;
+mod history;
 mod pacing;
 mod saved_state;
 #[cfg(test)]
@@ -20,6 +21,7 @@ mod tests;
 
 pub use commit::RecoveredState;
 pub use error::StoreError;
+pub use history::{HistoryLog, HistoryRecord};
 pub use pacing::CommitPacing;
 pub use saved_state::{SavedState, StateFault};
 

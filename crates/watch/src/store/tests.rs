@@ -10,6 +10,7 @@ use ironlance_alert::{AlertEntry, Format, Receiver, Transport};
 use tempfile::TempDir;
 
 use super::*;
+use crate::machine::{Decision, Verdict};
 
 struct Host {
     dir: TempDir,
@@ -165,4 +166,27 @@ fn a_message_that_cannot_be_moved_is_moved_later() {
     fs::remove_dir(in_the_way).unwrap();
     store.commit(&state(6), &[]).unwrap();
     assert_eq!(store.outbox().load(OutboxFolder::New, &alert.id).unwrap().alert, alert);
+}
+
+#[test]
+fn the_history_gives_its_records_back_and_says_what_cannot_be_read() {
+    let host = Host::new();
+    let history = HistoryLog::new(&host.supervisor(), Duration::from_secs(60));
+    assert!(history.read().unwrap().records.is_empty());
+    let now = std::time::SystemTime::now();
+    let error = history.append(&[decided(1)], now).unwrap_err().to_string();
+    assert!(error.starts_with("cannot write to ") && error.contains("history.log"), "{error}");
+    let _store = host.open().unwrap();
+    history.append(&[decided(1), decided(2)], now).unwrap();
+    history.append(&[decided(3)], now).unwrap();
+    let path = host.state_file("history.log");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text.replacen("\"at\":2", "\"at\":9", 1)).unwrap();
+    let read = history.read().unwrap();
+    assert_eq!((read.records, read.damaged), (vec![decided(1), decided(3)], 1));
+}
+
+fn decided(at: u64) -> HistoryRecord {
+    let what = Verdict::SilenceAdded(7);
+    Decision { at, incident: None, subject: None, family: None, receiver: None, what }.into()
 }
