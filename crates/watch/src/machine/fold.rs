@@ -72,6 +72,8 @@ impl Watch {
         let input = memory.event(&report, at, rule);
         let is_ours = memory.our_stop(at).is_some();
         if matches!(report.state, ProcessState::Starting) {
+            // A supervisor that stops starts nothing.
+            self.facts.is_stopping = false;
             for reading in self.readings_of(&program) {
                 reading.program_started();
             }
@@ -200,6 +202,8 @@ impl Watch {
     }
 
     fn reconcile(&mut self, reports: Vec<ProcessReport>, now: &Moment, effects: &mut Vec<Effect>) {
+        // One that stops answers nothing.
+        self.facts.is_stopping = false;
         let present = reports.iter().map(|report| report.program.clone()).collect::<BTreeSet<_>>();
         // A listener's pool is a subject by the name of its group.
         let groups = present.iter().map(|program| program.group.clone()).collect::<BTreeSet<_>>();

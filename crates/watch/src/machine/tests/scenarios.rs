@@ -155,3 +155,33 @@ fn an_operators_stop_and_restart_tell_nobody() {
     play.go_to(HOUR);
     assert!(play.told().is_empty(), "{:#?}", play.told());
 }
+
+#[test]
+fn a_carrier_that_is_dead_for_eight_hours_brings_four_messages_and_loses_nothing() {
+    let names = (0..12).map(|number| format!("p{number}")).collect::<Vec<_>>();
+    let mut play = play(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    play.is_stuck = true;
+    for minute in 1..8 * 60 {
+        let name = &names[usize::try_from(minute % 12).unwrap()];
+        crash(&mut play, minute * MINUTE, name);
+        play.go_to(minute * MINUTE + 30 * SECOND);
+    }
+    play.state(8 * HOUR, "p3", Fatal);
+    assert_eq!(play.notices().len(), 3);
+    play.is_stuck = false;
+    play.step(8 * HOUR + MINUTE, Input::Outbox(vec![]));
+    assert_eq!(play.notices().len(), 4);
+    let last = play.notices()[3].1;
+    assert_eq!(last.items.len(), 12);
+    assert_eq!((last.items[0].program.as_str(), last.items[0].phase.name()), ("p3", "fatal"));
+}
+
+#[test]
+fn a_shutdown_that_was_never_seen_to_end_hides_nothing() {
+    let mut play = play(&["web"]);
+    play.step(SECOND, Input::Stopping);
+    play.state(MINUTE, "web", ProcessState::Starting);
+    play.state(2 * MINUTE, "web", Fatal);
+    play.go_to(3 * MINUTE);
+    assert_eq!(play.told(), ["130 ops Firing: web fatal Firing"]);
+}
