@@ -1,5 +1,7 @@
 //! Inputs of the owner from the HTTP server: [`Input`], taken in order.
 
+use std::path::PathBuf;
+
 use ironlance_core::event::kind::EventKind;
 use ironlance_core::log_level::Level;
 use tokio::sync::oneshot;
@@ -25,6 +27,8 @@ pub enum Input {
     View(oneshot::Sender<DaemonView>),
     /// The outboxes of listeners are to be read.
     StateFolders(oneshot::Sender<Vec<StateFolderView>>),
+    /// The journal is to be read.
+    JournalFolder(oneshot::Sender<Option<PathBuf>>),
     /// A client subscribes to events.
     Subscribe {
         /// These types, and all below them in the tree.

@@ -9,6 +9,7 @@ mod clear;
 pub mod events;
 mod fg;
 mod help;
+mod history;
 mod listeners;
 mod maintail;
 mod open;

@@ -2,8 +2,8 @@
 
 use super::api::Verb;
 use super::{
-    add, avail, check, clear, events, fg, help, listeners, maintail, open, pid, quit, reload, remove, reread,
-    restart, shutdown, signal, start, status, stop, tail, update, version, why,
+    add, avail, check, clear, events, fg, help, history, listeners, maintail, open, pid, quit, reload,
+    remove, reread, restart, shutdown, signal, start, status, stop, tail, update, version, why,
 };
 
 /// All verbs, by name.
@@ -18,6 +18,7 @@ pub(crate) const VERBS: &[Verb] = &[
     fg::VERB,
     // It alone needs the table itself.
     help::verb(|session, rest| help::run(session, rest, VERBS)),
+    history::VERB,
     listeners::VERB,
     maintail::VERB,
     open::VERB,

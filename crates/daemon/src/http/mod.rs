@@ -10,6 +10,7 @@ mod connection;
 mod cross_site;
 mod error_response;
 mod file_watch;
+mod history;
 mod limits;
 mod listen;
 mod log_tail;

@@ -1,5 +1,7 @@
 //! Asks the owner of all state: [`OwnerClient`], used by calls, pages, log readers and event streams.
 
+use std::path::PathBuf;
+
 use ironlance_core::event::kind::EventKind;
 use ironlance_rpc::{Fault, FaultKind, Value};
 use tokio::sync::{mpsc, oneshot};
@@ -42,6 +44,11 @@ impl OwnerClient {
     /// The state folders of event listeners.
     pub(super) async fn state_folders(&self) -> Option<Vec<StateFolderView>> {
         self.ask(Input::StateFolders).await
+    }
+
+    /// Where the journal is, if there is one.
+    pub(super) async fn journal_folder(&self) -> Option<Option<PathBuf>> {
+        self.ask(Input::JournalFolder).await
     }
 
     /// The file of a log.

@@ -17,6 +17,7 @@ use super::auth::Authenticator;
 use super::connection::state::{ConnectionState, Phase};
 use super::cross_site::{CrossSiteCheck, MachineNames};
 use super::error_response::ErrorResponse;
+use super::history::HistoryReader;
 use super::limits::HttpLimits;
 use super::methods::Interfaces;
 use super::outboxes::OutboxReader;
@@ -36,6 +37,7 @@ pub(super) struct Service {
     pub(super) limits: HttpLimits,
     pub(super) log_reader: Rc<LogReader>,
     pub(super) outbox_reader: OutboxReader,
+    pub(super) history_reader: HistoryReader,
     /// Without credentials every client is accepted.
     pub(super) authenticator: Option<Authenticator>,
     pub(super) cross_site: CrossSiteCheck,
@@ -78,6 +80,7 @@ impl Service {
     ) -> Self {
         let log_reader = Rc::new(LogReader::new(owner.clone()));
         let outbox_reader = OutboxReader::new(owner.clone());
+        let history_reader = HistoryReader::new(owner.clone());
         Self {
             section: server.section.clone(),
             access,
@@ -88,6 +91,7 @@ impl Service {
             limits,
             log_reader,
             outbox_reader,
+            history_reader,
             authenticator: server.credentials.as_ref().map(Authenticator::new),
             cross_site: CrossSiteCheck::new(server, &MachineNames::detect()),
             response_budget: ResponseBudget::default(),

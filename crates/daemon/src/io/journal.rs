@@ -56,6 +56,11 @@ impl Journal {
         }
     }
 
+    /// Where its segments are.
+    pub(crate) fn folder(&self) -> PathBuf {
+        self.folder.clone()
+    }
+
     /// Appends a record. Gives a line for the log when it cannot be written any more, and when it can be again.
     pub(crate) fn append(&mut self, now: Now, entry: JournalEntry) -> Option<(Level, String)> {
         if now.mono < self.retry_at {

@@ -364,6 +364,9 @@ impl Supervisor {
                 let _ = reply.send(self.view());
             }
             Input::StateFolders(reply) => drop(reply.send(self.state_folders())),
+            Input::JournalFolder(reply) => {
+                let _ = reply.send(self.io.journal.as_ref().map(|journal| journal.folder()));
+            }
             Input::Subscribe { kinds, reply } => {
                 self.schedule_trim();
                 self.io.subscribers.drop_closed();

@@ -15,7 +15,7 @@ mod reader;
 mod tests;
 mod writer;
 
-pub use reader::{JournalPiece, JournalReader};
+pub use reader::{JournalPiece, JournalReader, last_records};
 pub use writer::{JournalError, JournalWriter};
 
 use std::fs;

@@ -12,6 +12,9 @@ use super::segments;
 /// The most that is read at a time, in bytes; more than the longest line.
 const PIECE: u64 = 256 * 1024;
 
+/// The most that is read of a segment, in bytes: it is closed once it has 1 MiB.
+const MAX_SEGMENT: u64 = 4 << 20;
+
 /// Reads the records of a journal, in order, and then those that are appended.
 #[derive(Debug)]
 pub struct JournalReader {
@@ -117,6 +120,43 @@ impl JournalReader {
         }
         piece
     }
+}
+
+/// The last records before the one with the number `before` that are wanted, at most `limit`, the oldest first. Segments are
+/// read from the end, one at a time, until there are enough. A journal that does not exist has none.
+pub fn last_records(
+    folder: &Path,
+    before: u64,
+    limit: usize,
+    wanted: impl Fn(&JournalRecord) -> bool,
+) -> io::Result<Vec<JournalRecord>> {
+    let numbers = match segments(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        numbers => numbers?,
+    };
+    // The newest first.
+    let mut found = Vec::new();
+    for first in numbers.into_iter().rev().skip_while(|first| *first >= before) {
+        if found.len() == limit {
+            break;
+        }
+        let bytes = match File::open(folder.join(segment::file_name(first))) {
+            // Removed in the meantime.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            file => read_segment(file?)?,
+        };
+        let records = segment::records(&bytes).records.into_iter().rev();
+        let records = records.filter(|record| record.n < before && wanted(record));
+        found.extend(records.take(limit - found.len()));
+    }
+    found.reverse();
+    Ok(found)
+}
+
+fn read_segment(file: File) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file.take(MAX_SEGMENT).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 fn read_piece(path: &Path, from: u64) -> io::Result<Vec<u8>> {

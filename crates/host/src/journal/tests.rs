@@ -144,3 +144,24 @@ fn a_segment_that_cannot_be_opened_costs_no_number_and_no_record() {
     assert_eq!(writer.append("a", 9, event("Y")).unwrap(), next);
     assert_eq!(read_all(&folder, 1), ((1..=next).collect(), 0));
 }
+
+#[test]
+fn the_last_records_are_found_from_the_end_over_all_segments() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("journal");
+    let last = |before, limit, odd: bool| -> Vec<u64> {
+        let wanted = |record: &ironlance_core::journal::JournalRecord| !odd || record.at % 2 == 1;
+        last_records(&folder, before, limit, wanted).unwrap().iter().map(|record| record.n).collect()
+    };
+    assert_eq!(last(u64::MAX, 5, false), [0_u64; 0], "there is no journal");
+    let mut writer = JournalWriter::open(&folder, LIMIT).unwrap();
+    for n in 1..=1000 {
+        writer.append("a", n, event(&"x".repeat(3000))).unwrap();
+    }
+    assert!(segments(&folder).unwrap().len() > 2);
+    assert_eq!(last(u64::MAX, 3, false), [998, 999, 1000]);
+    assert_eq!(last(u64::MAX, 3, true), [995, 997, 999]);
+    assert_eq!(last(4, 10, false), [1, 2, 3]);
+    assert_eq!(last(u64::MAX, 2000, false), (1..=1000).collect::<Vec<_>>());
+    assert_eq!(last(1, 10, false), [0_u64; 0]);
+}

@@ -4,12 +4,14 @@
 //! because the other side may be older or newer; numbers out of range are clamped.
 
 mod daemon_info;
+mod history_record;
 mod listener_status;
 mod outbox_status;
 mod process_exit;
 mod process_info;
 
 pub use daemon_info::DaemonInfo;
+pub use history_record::HistoryRecord;
 pub use listener_status::ListenerStatus;
 pub use outbox_status::OutboxStatus;
 pub use process_exit::{ExitInfo, ProcessExitInfo};

@@ -10,6 +10,7 @@ use ironlance_rpc::{Fault, FaultKind, Value};
 pub use parameter::Params;
 
 use super::access::Access;
+use super::history::HistoryRequest;
 use crate::request::{LogRequest, RpcRequest};
 
 /// A parameter: its type and name as `system.methodSignature` and `system.methodHelp` give them.
@@ -98,6 +99,8 @@ pub enum MethodHandler {
     Table(fn(&Interfaces, &mut Params) -> Result<Value, Fault>),
     /// The outbox reader.
     Outboxes,
+    /// The reader of the journal.
+    History(fn(&mut Params) -> Result<HistoryRequest, Fault>),
     /// `system.multicall`.
     Multicall,
 }
@@ -113,6 +116,8 @@ pub enum PreparedCall {
     Value(Value),
     /// The outboxes of listeners are to be read.
     Outboxes,
+    /// The journal is to be read.
+    History(HistoryRequest),
     /// Several calls, to be carried out in order.
     Multicall(Vec<Value>),
 }
@@ -153,6 +158,7 @@ impl Interfaces {
             MethodHandler::Log(read) => read(&mut params).map(PreparedCall::Log),
             MethodHandler::Table(tell) => tell(self, &mut params).map(PreparedCall::Value),
             MethodHandler::Outboxes => Ok(PreparedCall::Outboxes),
+            MethodHandler::History(read) => read(&mut params).map(PreparedCall::History),
             MethodHandler::Multicall => match params.value()? {
                 Value::Array(calls) => Ok(PreparedCall::Multicall(calls)),
                 _ => Err(FaultKind::IncorrectParameters.bare()),

@@ -52,6 +52,17 @@ impl Params {
         integer(&self.value()?).ok_or_else(incorrect)
     }
 
+    /// An integer, or this one where the parameter is missing.
+    pub fn integer_or(&mut self, missing: i64) -> Result<i64, Fault> {
+        self.0.next().map_or(Ok(missing), |value| integer(&value).ok_or_else(incorrect))
+    }
+
+    /// An array of strings.
+    pub fn texts(&mut self) -> Result<Vec<String>, Fault> {
+        let Value::Array(items) = self.value()? else { return Err(incorrect()) };
+        items.into_iter().map(|item| Self::new(vec![item]).text()).collect()
+    }
+
     /// Whether to wait: any true value, and a missing one.
     pub fn wait(&mut self) -> ReplyTiming {
         match self.0.next() {

@@ -116,6 +116,9 @@ impl Service {
             PreparedCall::Log(request) => self.log_reader.read(request).await,
             PreparedCall::Value(value) => Ok(MethodResult::Value(value)),
             PreparedCall::Outboxes => self.outboxes().await.map(MethodResult::Value),
+            PreparedCall::History(request) => {
+                self.history_reader.read(request).await.map(MethodResult::Value)
+            }
             PreparedCall::Multicall(_) => Err(recursive_multicall()),
         }
     }

@@ -146,6 +146,7 @@ impl TestPages {
                 match input {
                     Input::View(reply) => drop(reply.send(shown.borrow().clone())),
                     Input::StateFolders(reply) => drop(reply.send(Vec::new())),
+                    Input::JournalFolder(reply) => drop(reply.send(None)),
                     Input::Call(call) => {
                         let answer = answer(&call.request);
                         next_update.borrow_mut().push(call.request);
