@@ -8,7 +8,7 @@ pub mod http;
 pub mod inbox;
 mod inotify;
 mod io;
-pub mod log;
+mod log;
 pub mod options;
 mod orphans;
 pub mod pidproxy;

@@ -11,7 +11,7 @@ use ironlance_rpc::client::EndpointError;
 
 /// The environment of a listener: variables that supervisord sets, this host, and the state folder.
 #[derive(Clone, Debug)]
-pub struct ListenerEnv {
+pub(crate) struct ListenerEnv {
     /// `SUPERVISOR_SERVER_URL`; unset when no supervisord started this process.
     pub server_url: Option<String>,
     /// `SUPERVISOR_USERNAME`.
@@ -30,7 +30,7 @@ pub struct ListenerEnv {
 
 impl ListenerEnv {
     /// Reads the environment of this process.
-    pub fn from_env() -> Self {
+    pub(crate) fn from_env() -> Self {
         let group = env::var("SUPERVISOR_GROUP_NAME").ok();
         let process = env::var("SUPERVISOR_PROCESS_NAME").ok();
         Self {
@@ -45,24 +45,24 @@ impl ListenerEnv {
     }
 
     /// A client of the supervisord that started this process; `None` when none did.
-    pub fn supervisor(&self) -> Result<Option<Client>, EndpointError> {
+    pub(crate) fn supervisor(&self) -> Result<Option<Client>, EndpointError> {
         let Some(url) = &self.server_url else { return Ok(None) };
         Client::new(url, self.username.clone(), self.password.clone()).map(Some)
     }
 
     /// The file of the programs that this listener stopped and has to start.
-    pub fn pending_restarts_file(&self, command: &str) -> PathBuf {
+    pub(crate) fn pending_restarts_file(&self, command: &str) -> PathBuf {
         self.state_dir.join(format!("restart-{}", origin_file(&self.origin(command))))
     }
 
     /// What identifies this listener over restarts: command, name and supervisord.
-    pub fn origin(&self, command: &str) -> String {
+    pub(crate) fn origin(&self, command: &str) -> String {
         let name = self.own_name.as_ref().map_or_else(|| "by hand".to_owned(), Namespec::qualified);
         format!("{command} {name} {}", self.server_url.as_deref().unwrap_or_default())
     }
 }
 
 /// The name of this host, as the kernel has it.
-pub fn host_name() -> String {
+pub(crate) fn host_name() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }

@@ -1,11 +1,11 @@
 //! The event listeners of superlance: crashmail, the batch mailers, httpok and memmon, under any supervisord.
 
 pub mod command;
-pub mod details;
-pub mod environment;
+mod details;
+mod environment;
 mod event_input;
 pub mod options;
-pub mod protocol;
+mod protocol;
 pub mod rule;
 
 use std::io::{self, Write};

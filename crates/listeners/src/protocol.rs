@@ -22,7 +22,7 @@ use thiserror::Error;
 const READ_SIZE: usize = 64 * 1024;
 
 /// What a command does with its events.
-pub trait EventHandler {
+pub(crate) trait EventHandler {
     /// Whether the command uses events of this type; the bodies of other types are not checked.
     fn wants(&self, event_name: &str) -> bool;
 
@@ -38,7 +38,7 @@ pub trait EventHandler {
 
 /// An event as received.
 #[derive(Debug)]
-pub struct ReceivedEvent {
+pub(crate) struct ReceivedEvent {
     /// The parsed header.
     pub envelope: Envelope,
     /// The parsed body of a state change; `None` for other events.
@@ -51,14 +51,14 @@ pub struct ReceivedEvent {
 
 impl ReceivedEvent {
     /// Header and body, which are the same when supervisord sends the event again.
-    pub fn key(&self) -> String {
+    pub(crate) fn key(&self) -> String {
         format!("{}\n{}", self.header.trim_end(), self.body)
     }
 }
 
 /// Why a listener must end.
 #[derive(Debug, Error)]
-pub enum ServeError {
+pub(crate) enum ServeError {
     /// Reading or writing failed: supervisord is gone, or never started this process.
     #[error("cannot talk to the supervisor: {0}")]
     Io(#[from] io::Error),
@@ -77,7 +77,7 @@ pub enum ServeError {
 ///
 /// A body that does not fit its event's type is reported on stderr and answered with OK, as a second delivery would
 /// bring the same body. A body that the end of the input cuts short is used as it is.
-pub fn serve(
+pub(crate) fn serve(
     mut input: impl BufRead,
     mut output: impl Write,
     handler: &mut dyn EventHandler,

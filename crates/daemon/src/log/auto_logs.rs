@@ -19,7 +19,12 @@ const SUFFIX_LENGTH: usize = 8;
 const ATTEMPTS: u32 = 100;
 
 /// Creates an empty file with mode 0600 for a channel of a process: `NAME-stdout---IDENTIFIER-XXXXXXXX.log`.
-pub fn create(folder: &Path, name: &str, channel: OutputChannel, identifier: &str) -> io::Result<PathBuf> {
+pub(crate) fn create(
+    folder: &Path,
+    name: &str,
+    channel: OutputChannel,
+    identifier: &str,
+) -> io::Result<PathBuf> {
     let mut last = io::ErrorKind::AlreadyExists.into();
     for _ in 0..ATTEMPTS {
         let path = folder.join(format!("{name}-{}---{identifier}-{}.log", channel.name(), random_suffix()));
@@ -44,7 +49,7 @@ fn random_suffix() -> String {
 }
 
 /// Removes the AUTO logs of earlier runs with this identifier. Gives warnings for the log, in the original's words.
-pub fn remove_old(folder: &Path, identifier: &str) -> Vec<String> {
+pub(crate) fn remove_old(folder: &Path, identifier: &str) -> Vec<String> {
     let Ok(entries) = fs::read_dir(folder) else { return vec!["Could not clear childlog dir".to_owned()] };
     let ours =
         entries.flatten().filter(|entry| is_auto_log(&entry.file_name().to_string_lossy(), identifier));

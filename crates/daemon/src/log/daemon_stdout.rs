@@ -12,7 +12,7 @@ const MAX_QUEUED: usize = 16 * 1024 * 1024;
 
 /// The stream. It is opened by the first write.
 #[derive(Debug, Default)]
-pub struct DaemonStdout {
+pub(crate) struct DaemonStdout {
     sink: Option<Sink>,
     queued: Vec<u8>,
     /// A loss was reported, and nothing has been written since.
@@ -21,7 +21,7 @@ pub struct DaemonStdout {
 
 impl DaemonStdout {
     /// Writes or queues `text`. Gives a line for the main log, if there is one.
-    pub fn write(&mut self, text: &[u8]) -> Option<(Level, String)> {
+    pub(crate) fn write(&mut self, text: &[u8]) -> Option<(Level, String)> {
         if self.queued.len() + text.len() > MAX_QUEUED {
             return self.note_loss("its reader is too slow");
         }
@@ -30,12 +30,12 @@ impl DaemonStdout {
     }
 
     /// Whether text is queued.
-    pub const fn is_backed_up(&self) -> bool {
+    pub(crate) const fn is_backed_up(&self) -> bool {
         !self.queued.is_empty()
     }
 
     /// Writes what is queued. Gives a line for the main log, if there is one.
-    pub fn flush(&mut self) -> Option<(Level, String)> {
+    pub(crate) fn flush(&mut self) -> Option<(Level, String)> {
         if self.queued.is_empty() {
             return None;
         }

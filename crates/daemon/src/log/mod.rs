@@ -1,9 +1,9 @@
 //! Logs of children and of the daemon itself: files with rotation, streams, syslog; writing and reading.
 
-pub mod auto_logs;
-pub mod daemon_stdout;
-pub mod main_log;
-pub mod read_back;
-pub mod rotating_file;
+pub(crate) mod auto_logs;
+pub(crate) mod daemon_stdout;
+pub(crate) mod main_log;
+pub(crate) mod read_back;
+pub(crate) mod rotating_file;
 mod sink;
-pub mod syslog;
+pub(crate) mod syslog;

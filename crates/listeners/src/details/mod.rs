@@ -1,7 +1,7 @@
 //! The Details of an alert: why it happened, as far as supervisord can say. [`gather`] asks it and renders the lines.
 
 mod last_exit;
-pub mod main_log;
+pub(crate) mod main_log;
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ const LONGEST_LINE: usize = 400;
 
 /// Where an alert comes from.
 #[derive(Clone, Debug)]
-pub struct DetailsContext<'a> {
+pub(crate) struct DetailsContext<'a> {
     /// This host's name.
     pub host: &'a str,
     /// The supervisor's identifier, empty when unknown.
@@ -37,7 +37,7 @@ pub struct DetailsContext<'a> {
 /// Asks supervisord about a process and renders the answers, a line for each fact.
 ///
 /// `pid` is the id of the process that the alert is about, if the event has it. Facts that cannot be had are left out.
-pub fn gather(
+pub(crate) fn gather(
     supervisor: Option<&Client>,
     context: &DetailsContext<'_>,
     namespec: &Namespec,

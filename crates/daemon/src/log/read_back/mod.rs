@@ -16,7 +16,7 @@ const MAX_READ: u64 = 64 << 20;
 
 /// A range of an open log file. A rotation does not change it.
 #[derive(Clone, Debug)]
-pub struct FileRange {
+pub(crate) struct FileRange {
     file: Arc<File>,
     start: u64,
     end: u64,
@@ -24,12 +24,12 @@ pub struct FileRange {
 
 impl FileRange {
     /// The bytes that were not read yet.
-    pub fn len(&self) -> u64 {
+    pub(crate) fn len(&self) -> u64 {
         self.end.saturating_sub(self.start)
     }
 
     /// Whether all bytes were read.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
@@ -38,7 +38,7 @@ impl FileRange {
     ///
     /// # Errors
     /// Those of read(2).
-    pub fn read(&mut self, most: usize, piece: &mut Vec<u8>) -> io::Result<()> {
+    pub(crate) fn read(&mut self, most: usize, piece: &mut Vec<u8>) -> io::Result<()> {
         let (from, wanted) = (piece.len(), usize::try_from(self.len()).unwrap_or(most).min(most));
         piece.resize(from + wanted, 0);
         let mut filled = from;
@@ -62,7 +62,7 @@ impl FileRange {
     ///
     /// # Errors
     /// Those of read(2).
-    pub fn all(mut self) -> io::Result<Vec<u8>> {
+    pub(crate) fn all(mut self) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
         self.read(usize::MAX, &mut bytes)?;
         Ok(bytes)
@@ -71,7 +71,7 @@ impl FileRange {
 
 /// The result of [`tail_file`].
 #[derive(Debug)]
-pub struct TailRange {
+pub(crate) struct TailRange {
     /// The range to read; none if it is empty.
     pub range: Option<FileRange>,
     /// The offset for the next call: the size of the file.
@@ -86,7 +86,7 @@ pub struct TailRange {
 /// # Errors
 /// `BAD_ARGUMENTS` for a length with a negative offset, or a negative length; `FAILED` for what is not a readable
 /// regular file.
-pub fn read_file(path: &Path, offset: i64, length: i64) -> Result<FileRange, FaultKind> {
+pub(crate) fn read_file(path: &Path, offset: i64, length: i64) -> Result<FileRange, FaultKind> {
     let (file, metadata) = safe_open::open_regular(path).map_err(|_| FaultKind::Failed)?;
     let size = metadata.len();
     let (start, wanted) = match (u64::try_from(offset), u64::try_from(length)) {
@@ -99,7 +99,7 @@ pub fn read_file(path: &Path, offset: i64, length: i64) -> Result<FileRange, Fau
 }
 
 /// Finds `length` bytes from `offset` for a client that follows a log. A file that cannot be read is empty.
-pub fn tail_file(path: &Path, offset: i64, length: i64) -> TailRange {
+pub(crate) fn tail_file(path: &Path, offset: i64, length: i64) -> TailRange {
     tail(path, offset, length).unwrap_or(TailRange { range: None, offset, overflow: false })
 }
 

@@ -23,7 +23,7 @@ const MAX_BACKUPS_PROBED: u32 = 1000;
 
 /// A log file. The first write opens it.
 #[derive(Debug)]
-pub struct RotatingFile {
+pub(crate) struct RotatingFile {
     path: Box<Path>,
     /// Rotation happens at this size in bytes; 0 is never.
     maxbytes: u64,
@@ -41,7 +41,7 @@ pub struct RotatingFile {
 
 /// The outcome of [`RotatingFile::try_write`].
 #[derive(Debug)]
-pub enum TryWrite {
+pub(crate) enum TryWrite {
     /// All was written or lost.
     Done(LogWrite),
     /// A stream took a part; its reader is slow.
@@ -53,13 +53,11 @@ pub enum TryWrite {
 
 /// The outcome of a write.
 #[derive(Debug)]
-pub enum LogWrite {
+pub(crate) enum LogWrite {
     /// All was written.
     All,
     /// Bytes are lost, for the first time since the last successful write.
     Lost {
-        /// Lost bytes of this write.
-        bytes: u64,
         /// The reason.
         why: io::Error,
     },
@@ -79,11 +77,11 @@ pub enum LogWrite {
 
 impl LogWrite {
     /// The line about it for the main log, if there is one.
-    pub fn log_line(&self, path: &Path) -> Option<(Level, String)> {
+    pub(crate) fn log_line(&self, path: &Path) -> Option<(Level, String)> {
         let path = path.display();
         match self {
             Self::All | Self::StillLosing => None,
-            Self::Lost { why, .. } => Some((
+            Self::Lost { why } => Some((
                 Level::Error,
                 format!("cannot write to {path}: {why}; output is lost until it works again"),
             )),
@@ -100,7 +98,7 @@ impl LogWrite {
 impl RotatingFile {
     /// Creates the file at `path`. It is rotated when it has `maxbytes` (0: never), and `backups` old files are kept.
     /// The error is that of open(2); a FIFO without a reader is not an error.
-    pub fn open(path: &Path, maxbytes: u64, backups: u32) -> io::Result<Self> {
+    pub(crate) fn open(path: &Path, maxbytes: u64, backups: u32) -> io::Result<Self> {
         let mut log = Self {
             path: path.into(),
             maxbytes,
@@ -116,17 +114,17 @@ impl RotatingFile {
     }
 
     /// Where it is.
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
     /// Whether it is a stream, whose reader may be slow, and not a file; known after the first write.
-    pub fn is_stream(&self) -> bool {
+    pub(crate) fn is_stream(&self) -> bool {
         self.sink.as_ref().is_some_and(|sink| !sink.is_file())
     }
 
     /// Appends. The file is rotated at the end of the line with which it reaches its size.
-    pub fn write(&mut self, data: &[u8]) -> LogWrite {
+    pub(crate) fn write(&mut self, data: &[u8]) -> LogWrite {
         let mut rest = data;
         let mut first = LogWrite::All;
         while !rest.is_empty() {
@@ -168,14 +166,14 @@ impl RotatingFile {
                 let bytes = (data.len() - written) as u64;
                 let first = self.lost == 0;
                 self.lost = self.lost.saturating_add(bytes);
-                if first { LogWrite::Lost { bytes, why } } else { LogWrite::StillLosing }
+                if first { LogWrite::Lost { why } } else { LogWrite::StillLosing }
             }
         }
     }
 
     /// Appends what is taken without blocking. A file takes all, or fails as in [`RotatingFile::write`]. A stream with
     /// a slow reader may take a part; the caller tries the rest again, and nothing is lost.
-    pub fn try_write(&mut self, data: &[u8]) -> TryWrite {
+    pub(crate) fn try_write(&mut self, data: &[u8]) -> TryWrite {
         let is_usable = self.lost == 0 && self.ensure_open().is_ok();
         match self.sink.as_mut().filter(|sink| is_usable && !sink.is_file()).map(|sink| sink.try_write(data))
         {
@@ -187,7 +185,7 @@ impl RotatingFile {
     }
 
     /// Closes and creates it again, as it may have been moved away. The error is that of open(2).
-    pub fn reopen(&mut self) -> io::Result<()> {
+    pub(crate) fn reopen(&mut self) -> io::Result<()> {
         self.close();
         self.next_check = None;
         match Sink::open(&self.path, OpenMode::Append) {
@@ -199,7 +197,7 @@ impl RotatingFile {
 
     /// Removes it and creates it again, empty. What is not a regular file stays. The error is that of unlink(2) or
     /// open(2).
-    pub fn remove_and_reopen(&mut self) -> io::Result<()> {
+    pub(crate) fn remove_and_reopen(&mut self) -> io::Result<()> {
         self.close();
         if !is_special(&self.path) {
             ignore_missing(fs::remove_file(&self.path))?;
@@ -208,7 +206,7 @@ impl RotatingFile {
     }
 
     /// Closes the descriptor until the next write.
-    pub fn close(&mut self) {
+    pub(crate) fn close(&mut self) {
         self.sink = None;
     }
 
@@ -316,7 +314,7 @@ impl RotatingFile {
 
 /// Truncates the log at `path`, which is not open. What is not a regular file, or does not exist, stays as it is. The
 /// error is that of open(2).
-pub fn truncate(path: &Path) -> io::Result<()> {
+pub(crate) fn truncate(path: &Path) -> io::Result<()> {
     if is_special(path) || !path.exists() {
         return Ok(());
     }
@@ -324,7 +322,7 @@ pub fn truncate(path: &Path) -> io::Result<()> {
 }
 
 /// The path of a backup: `x.1` is the newest.
-pub fn backup_path(path: &Path, number: u32) -> PathBuf {
+pub(crate) fn backup_path(path: &Path, number: u32) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(format!(".{number}"));
     name.into()

@@ -20,7 +20,7 @@ const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A connection to the system's log. It is made by the first write, and again after an error. Clones share it.
 #[derive(Debug, Clone)]
-pub struct Syslog(Rc<RefCell<Client>>);
+pub(crate) struct Syslog(Rc<RefCell<Client>>);
 
 #[derive(Debug)]
 struct Client {
@@ -40,7 +40,7 @@ enum Connection {
 
 impl Syslog {
     /// `ident` is the program's name in the lines.
-    pub fn open(ident: &str) -> Self {
+    pub(crate) fn open(ident: &str) -> Self {
         Self::at(Path::new(SOCKET), ident)
     }
 
@@ -57,7 +57,7 @@ impl Syslog {
 
     /// Sends a message line by line without the newlines at its end, each line between `prefix` and `suffix`. Lines
     /// that are not taken at once are lost; the error is the first one.
-    pub fn write(&self, prefix: &str, message: &[u8], suffix: &str) -> io::Result<()> {
+    pub(crate) fn write(&self, prefix: &str, message: &[u8], suffix: &str) -> io::Result<()> {
         let end = message.iter().rposition(|byte| *byte != b'\n').map_or(0, |place| place + 1);
         let mut way = self.0.borrow_mut();
         let mut outcome = Ok(());
