@@ -61,9 +61,6 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("watch", &["machine", "store", "source", "checks", "command"]),
 ];
 
-/// Imports that may run up for now: the importing file and the imported one. The list may only shrink.
-const TOLERATED: &[(&str, &str)] = &[];
-
 /// Holds each crate's manifest to its row, and its files to an order.
 pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
     let mut faults = Vec::new();
@@ -102,7 +99,7 @@ fn import_faults(workspace: &Workspace, package: &str, tree: &ModuleTree) -> Vec
     for (from, to) in tree.imports().into_iter().filter(|(from, to)| !to.starts_with(from)) {
         let [from_file, to_file] =
             [from, to].map(|path| workspace.relative(&tree.modules[path].file).to_str().unwrap_or_default());
-        if from_file == to_file || TOLERATED.contains(&(from_file, to_file)) {
+        if from_file == to_file {
             continue;
         }
         if runs_up(package, from, to) {

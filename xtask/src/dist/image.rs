@@ -24,7 +24,7 @@ pub(super) fn make(workspace: &Workspace, product: &Product, folder: &Path) -> a
     for path in ["etc/supervisor/conf.d", "run", "tmp", "var/log/supervisor", "var/lib/ironlance"] {
         tree.write(&format!("{path}/.keep"), "", 0o644)?;
     }
-    // Programs may run as anybody.
+    // Programs may run as any user.
     let tmp = tree.root.join("tmp");
     fs::set_permissions(&tmp, fs::Permissions::from_mode(0o1777)).context("cannot open /tmp of the image")?;
     Ok(context.root)

@@ -13,7 +13,7 @@ const MOST_LINES: usize = 800;
 /// Names that say nothing about what is inside.
 const VAGUE_NAMES: &[&str] = &["utils", "util", "helpers", "helper", "common", "misc", "types", "imp"];
 
-/// Folders of somebody's own machine mean nothing to a reader of the repository. Written in two parts, so
+/// Folders of one developer's machine mean nothing to a reader of the repository. Written in two parts, so
 /// that this file passes.
 const PRIVATE_PATHS: &[&str] =
     &[concat!("/wo", "rk/"), concat!("../sha", "red/"), concat!("issues ", "show")];

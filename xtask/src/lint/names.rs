@@ -7,12 +7,9 @@ use heck::ToSnakeCase;
 use crate::sources::ModuleTree;
 use crate::workspace::{MAIN_MANIFEST, Workspace};
 
-/// Names that every reader of Rust takes for the one of the module in which he finds them.
+/// Names that readers of Rust take for the one of the module at hand.
 const IDIOMS: &[&str] =
     &["Args", "Command", "Config", "Effect", "Error", "Input", "Machine", "Options", "Output", "Phase"];
-
-/// Names that are defined more than once for now. The list may only shrink.
-const TOLERATED: &[&str] = &[];
 
 /// Words that meant something to us alone, and what the field calls it.
 const DIALECT: &[(&str, &str)] = &[
@@ -56,7 +53,7 @@ pub(super) fn faults(workspace: &Workspace) -> anyhow::Result<Vec<String>> {
             }
         }
     }
-    defined.retain(|name, files| files.len() > 1 && ![IDIOMS, TOLERATED].concat().contains(&name.as_str()));
+    defined.retain(|name, files| files.len() > 1 && !IDIOMS.contains(&name.as_str()));
     let defined = defined.into_iter();
     faults
         .extend(defined.map(|(name, files)| {

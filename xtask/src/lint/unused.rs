@@ -1,4 +1,4 @@
-//! What nothing uses: dependencies that no source names, workspace dependencies that nobody inherits, and `.rs` files
+//! What nothing uses: dependencies that no source names, workspace dependencies that no crate inherits, and `.rs` files
 //! that no `mod` names.
 
 use std::collections::BTreeSet;
