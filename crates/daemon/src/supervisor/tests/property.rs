@@ -11,6 +11,7 @@ use std::time::Duration;
 use ironlance_core::ProcessState;
 use ironlance_core::event::OutputChannel;
 use ironlance_core::event::kind::EventKind;
+use ironlance_core::journal::JournalEntry;
 use ironlance_core::process::exit_status::ExitStatus;
 use ironlance_core::process::lifecycle::DaemonState;
 use nix::sys::signal::Signal;
@@ -24,6 +25,7 @@ use super::fake::Answer;
 use crate::inbox::Input;
 use crate::request::{MethodCall, ProcessTarget, ReplyTiming, RequestedSignal, RpcRequest};
 use crate::requester::Requester;
+use crate::state::command::Command;
 use crate::state::pending_calls::is_stopped;
 use crate::state::timers::Timer;
 use crate::view::stream::EventStream;
@@ -245,6 +247,11 @@ struct Run {
     started_at_shutdown: Option<u32>,
     has_failing_kill: bool,
     has_panicked: bool,
+    /// The serials that are in the journal, and how many commands have been looked at for that.
+    recorded: BTreeSet<u64>,
+    /// Events with earlier serials came before there was a journal.
+    recorded_from: u64,
+    checked: usize,
 }
 
 impl Run {
@@ -270,6 +277,9 @@ impl Run {
             started_at_shutdown: None,
             has_failing_kill: false,
             has_panicked: false,
+            recorded: BTreeSet::new(),
+            recorded_from: 0,
+            checked: 0,
         }
     }
 
@@ -304,6 +314,12 @@ impl Run {
     }
 
     fn act(&mut self, action: &Action) {
+        // Decisions are recorded; there is no folder to write to.
+        let state = &mut self.fake.owner.state;
+        if state.journal.is_none() {
+            state.journal = Some(Box::default());
+            self.recorded_from = state.bus.next_serial();
+        }
         match *action {
             Action::Advance(time) => self.fake.advance(Duration::from_millis(time)),
             Action::ToNextDeadline => self.pass_to_next_deadline(),
@@ -453,6 +469,7 @@ impl Run {
         self.check_books()?;
         self.check_timers()?;
         self.check_events()?;
+        self.check_journal()?;
         self.check_pauses()?;
         let started = self.fake.world.borrow().started;
         prop_assert!(
@@ -516,6 +533,46 @@ impl Run {
             let given_up = pool.dropped().total() + pool.merged() + pool.dead_letters().total();
             prop_assert_eq!(pool.next_serial(), kept + given_up, "events of {}", group.config.name);
         }
+        Ok(())
+    }
+
+    /// A listener gets no event of a recorded type that is not in the journal yet, and none is there twice.
+    fn check_journal(&mut self) -> Result<(), TestCaseError> {
+        let trace = &self.fake.owner.trace;
+        for command in &trace[self.checked..] {
+            match command {
+                Command::Journal(entry) => {
+                    if let JournalEntry::Event(event) = &**entry
+                        && let Some(serial) = event.serial
+                    {
+                        prop_assert!(self.recorded.insert(serial), "{:?} is recorded twice", event);
+                    }
+                }
+                Command::WriteStdin { bytes, .. } if self.fake.owner.state.journal.is_some() => {
+                    let header = String::from_utf8_lossy(bytes);
+                    let token = |name: &str| {
+                        let mut tokens =
+                            header.lines().next()?.split(' ').filter_map(|token| token.split_once(':'));
+                        tokens.find(|(key, _)| *key == name).map(|(_, value)| value.to_owned())
+                    };
+                    let kind = token("eventname").unwrap_or_default();
+                    let is_recorded = ["PROCESS_STATE", "PROCESS_GROUP", "SUPERVISOR"]
+                        .iter()
+                        .any(|one| kind.starts_with(one));
+                    let serial = token("serial").and_then(|serial| serial.parse().ok());
+                    prop_assert!(
+                        !is_recorded
+                            || serial.is_some_and(
+                                |serial| serial < self.recorded_from || self.recorded.contains(&serial)
+                            ),
+                        "{}",
+                        header
+                    );
+                }
+                _ => {}
+            }
+        }
+        self.checked = trace.len();
         Ok(())
     }
 
