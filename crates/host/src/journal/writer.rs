@@ -115,8 +115,7 @@ impl JournalWriter {
             self.roll(record.n)?;
         }
         let path = || self.folder.join(segment::file_name(self.first));
-        let written = self.file.write(line.as_bytes());
-        let whole = match written {
+        let whole = match self.file.write(line.as_bytes()) {
             Ok(length) if length == line.len() => Ok(()),
             Ok(_) => Err(io::Error::from(io::ErrorKind::StorageFull)),
             Err(error) => Err(error),
