@@ -208,9 +208,9 @@ impl DeliveryWorker {
             let mut dead = stored.alert.clone();
             dead.id = format!("{id}.refused");
             dead.receiver.to = recipients(&never);
-            let told = self.store.dead_letter_part(&dead, &failed_attempt(&refusal.reason, tried));
-            let told = told.err().map(|error| format!(" ({error})")).unwrap_or_default();
-            log(&format!("Error sending email: to {}: given up: {}{told}", dead.receiver, refusal.reason));
+            let error = self.store.dead_letter_part(&dead, &failed_attempt(&refusal.reason, tried));
+            let error = error.err().map(|error| format!(" ({error})")).unwrap_or_default();
+            log(&format!("Error sending email: to {}: given up: {}{error}", dead.receiver, refusal.reason));
         }
         if !later.is_empty() {
             let mut rest = stored.clone();

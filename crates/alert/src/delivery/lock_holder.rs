@@ -210,27 +210,27 @@ mod tests {
     fn a_holder_without_a_heartbeat_is_asked_and_then_killed() {
         let now = Instant::now();
         let at = |seconds| now + Duration::from_secs(seconds);
-        let mut patience = StallDetector::new(Duration::from_secs(180));
-        assert_eq!(patience.judge("a 1", at(0)), StallAction::Wait);
-        assert_eq!(patience.judge("a 1", at(179)), StallAction::Wait);
-        assert_eq!(patience.judge("a 1", at(180)), StallAction::Terminate);
-        assert_eq!(patience.judge("a 1", at(185)), StallAction::Wait, "it finishes its mail");
-        assert_eq!(patience.judge("a 1", at(190)), StallAction::Kill);
+        let mut detector = StallDetector::new(Duration::from_secs(180));
+        assert_eq!(detector.judge("a 1", at(0)), StallAction::Wait);
+        assert_eq!(detector.judge("a 1", at(179)), StallAction::Wait);
+        assert_eq!(detector.judge("a 1", at(180)), StallAction::Terminate);
+        assert_eq!(detector.judge("a 1", at(185)), StallAction::Wait, "it finishes its mail");
+        assert_eq!(detector.judge("a 1", at(190)), StallAction::Kill);
     }
 
     #[test]
     fn a_heartbeat_or_another_holder_begins_anew() {
         let now = Instant::now();
         let at = |seconds| now + Duration::from_secs(seconds);
-        let mut patience = StallDetector::new(Duration::from_secs(180));
-        patience.judge("a 1", at(0));
-        assert_eq!(patience.judge("a 2", at(179)), StallAction::Wait);
-        assert_eq!(patience.judge("a 2", at(300)), StallAction::Wait);
-        assert_eq!(patience.judge("a 2", at(359)), StallAction::Terminate);
-        assert_eq!(patience.judge("b 2", at(400)), StallAction::Wait);
-        assert_eq!(patience.judge("b 2", at(500)), StallAction::Wait);
-        patience.forget();
-        assert_eq!(patience.judge("b 2", at(600)), StallAction::Wait);
+        let mut detector = StallDetector::new(Duration::from_secs(180));
+        detector.judge("a 1", at(0));
+        assert_eq!(detector.judge("a 2", at(179)), StallAction::Wait);
+        assert_eq!(detector.judge("a 2", at(300)), StallAction::Wait);
+        assert_eq!(detector.judge("a 2", at(359)), StallAction::Terminate);
+        assert_eq!(detector.judge("b 2", at(400)), StallAction::Wait);
+        assert_eq!(detector.judge("b 2", at(500)), StallAction::Wait);
+        detector.forget();
+        assert_eq!(detector.judge("b 2", at(600)), StallAction::Wait);
     }
 
     #[test]

@@ -159,9 +159,9 @@ impl DelivererLauncher {
         // The command holds our copies of the child's descriptors, the lock among them.
         drop(command);
         if let Ok(process) = pidfd_open(Pid::from_child(&child), PidfdFlags::empty()) {
-            let mut patience = StallDetector::new(stall_timeout());
+            let mut detector = StallDetector::new(stall_timeout());
             while !is_readable_within(&process, stall_timeout() / 4) {
-                watch(LockHolder::find(outbox).as_ref(), &mut patience);
+                watch(LockHolder::find(outbox).as_ref(), &mut detector);
             }
         }
         let status = child.wait();
@@ -179,7 +179,7 @@ impl DelivererLauncher {
 
 /// Waits for the lock of an outbox. A holder without a listener is asked for it; one that stalls is ended.
 fn take_lock(outbox: &Outbox) -> io::Result<File> {
-    let mut patience = StallDetector::new(stall_timeout());
+    let mut detector = StallDetector::new(stall_timeout());
     loop {
         let lock = outbox.lock_file().map_err(io::Error::other)?;
         if lock.try_lock().is_ok() {
@@ -191,7 +191,7 @@ fn take_lock(outbox: &Outbox) -> io::Result<File> {
         }
         outbox.request_handover();
         let holder = LockHolder::find(outbox);
-        watch(holder.as_ref(), &mut patience);
+        watch(holder.as_ref(), &mut detector);
         match holder {
             Some(holder) => drop(is_readable_within(&holder.handle, stall_timeout() / 4)),
             None => thread::park_timeout(UNKNOWN_HOLDER),
@@ -200,10 +200,10 @@ fn take_lock(outbox: &Outbox) -> io::Result<File> {
 }
 
 /// Looks at the heartbeat of the lock's holder, and ends a holder that stalls.
-fn watch(holder: Option<&LockHolder>, patience: &mut StallDetector<(Pid, u64)>) {
+fn watch(holder: Option<&LockHolder>, detector: &mut StallDetector<(Pid, u64)>) {
     match holder {
-        Some(holder) => holder.apply(patience.judge(holder.heartbeat_sample(), Instant::now())),
-        None => patience.forget(),
+        Some(holder) => holder.apply(detector.judge(holder.heartbeat_sample(), Instant::now())),
+        None => detector.forget(),
     }
 }
 

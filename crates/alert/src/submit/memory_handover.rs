@@ -199,11 +199,11 @@ impl MemoryHandover {
     /// Reads the reports of the process, of which each is a heartbeat, and ends it when it stalls.
     fn read_reports(&self, output: ChildStdout, process: Option<&OwnedFd>) {
         let mut output = BufReader::new(output);
-        let mut patience = StallDetector::new(stall_timeout());
+        let mut detector = StallDetector::new(stall_timeout());
         let mut heartbeats = 0_u64;
         loop {
             if output.buffer().is_empty() && !is_readable_within(output.get_ref(), stall_timeout() / 4) {
-                let action = patience.judge(heartbeats, Instant::now());
+                let action = detector.judge(heartbeats, Instant::now());
                 process.iter().for_each(|process| action.apply(process, "the deliverer from memory"));
                 continue;
             }

@@ -328,12 +328,12 @@ fn output<'a>(
     keys: &OutputKeys,
     common: &OutputConfig,
 ) -> OutputConfig {
-    let wish = log_destination(context, scope, keys.logfile);
+    let destination = log_destination(context, scope, keys.logfile);
     let backups = context.or(scope, keys.backups, 10, value::backups);
     let maxbytes = context.or(scope, keys.maxbytes, 50 << 20, value::byte_size);
     let mut syslog = context.or(scope, keys.syslog, false, value::boolean);
     let (section, key) = (&scope.section.name, keys.logfile);
-    let logfile = match wish {
+    let logfile = match destination {
         LogDestination::Target(target) => target,
         LogDestination::Syslog => {
             context.warn(format!(

@@ -43,7 +43,7 @@ impl OutboxReader {
             // Not a thread of the runtime: shutting it down would wait for a disk that hangs.
             let started = thread::Builder::new().name("outboxes".into()).spawn(move || {
                 let _turn = turn;
-                let seen: Vec<OutboxView> = asked.into_iter().filter_map(|folder| folder.look()).collect();
+                let seen: Vec<OutboxView> = asked.into_iter().filter_map(|folder| folder.read()).collect();
                 // The caller may have been dropped.
                 let _ = reply.send(seen);
             });
@@ -51,7 +51,7 @@ impl OutboxReader {
             answer.await.ok()
         };
         let seen = timeout(patience, read).await.ok().flatten();
-        Some(seen.unwrap_or_else(|| folders.into_iter().map(|folder| folder.unseen()).collect()))
+        Some(seen.unwrap_or_else(|| folders.into_iter().map(|folder| folder.timed_out()).collect()))
     }
 }
 

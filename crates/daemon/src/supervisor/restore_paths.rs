@@ -72,9 +72,9 @@ impl Supervisor {
         if !is_missing(&path) {
             return None;
         }
-        let mut said = Vec::new();
-        if Pidfile::write(&path, &mut |_, line| said.push(line.to_owned())).is_none() {
-            return Some(format!("cannot make the pidfile {} again: {}", path.display(), said.join("; ")));
+        let mut lines = Vec::new();
+        if Pidfile::write(&path, &mut |_, line| lines.push(line.to_owned())).is_none() {
+            return Some(format!("cannot make the pidfile {} again: {}", path.display(), lines.join("; ")));
         }
         self.log_restored("the pidfile", &path);
         None

@@ -38,7 +38,7 @@ const ON_ITS_WAY: Duration = Duration::from_secs(60);
 
 impl OutboxView {
     /// Whether it needs attention. `now` is since 1970.
-    pub fn is_unwell(&self, now: Duration) -> bool {
+    pub fn needs_attention(&self, now: Duration) -> bool {
         let OutboxSummary { waiting, oldest, dead, last_error } = &self.alerts;
         let late = oldest.is_some_and(|oldest| now.saturating_sub(oldest) > ON_ITS_WAY);
         self.folder.trouble.is_some() || *dead > 0 || (*waiting > 0 && (late || last_error.is_some()))
@@ -47,7 +47,7 @@ impl OutboxView {
 
 impl StateFolderView {
     /// Reads the folder, and blocks for as long as the disk does. `None` where there is no outbox to report.
-    pub fn look(mut self) -> Option<OutboxView> {
+    pub fn read(mut self) -> Option<OutboxView> {
         let alerts = match OutboxSummary::read(&self.path, self.uid) {
             Ok(alerts) => {
                 self.trouble = self.trouble.take().or_else(|| disk_problem(&self.path, self.uid));
@@ -62,7 +62,7 @@ impl StateFolderView {
     }
 
     /// The same for a folder that could not be read in time.
-    pub fn unseen(mut self) -> OutboxView {
+    pub fn timed_out(mut self) -> OutboxView {
         let why = format!("cannot read {}: it takes too long", self.path.display());
         self.trouble.get_or_insert(why);
         OutboxView { folder: self, alerts: OutboxSummary::default() }
@@ -95,12 +95,12 @@ mod tests {
                 last_error: error.then(|| LastError { at: now, reason: "no".into() }),
             },
         };
-        assert!(!outbox(0, 0, false).is_unwell(now) && !outbox(5, 0, false).is_unwell(now));
-        assert!(!outbox(0, 0, true).is_unwell(now), "what has gone since is no trouble");
-        for unwell in [outbox(61, 0, false), outbox(5, 0, true), outbox(0, 1, false), folder().unseen()] {
-            assert!(unwell.is_unwell(now), "{unwell:?}");
+        assert!(!outbox(0, 0, false).needs_attention(now) && !outbox(5, 0, false).needs_attention(now));
+        assert!(!outbox(0, 0, true).needs_attention(now), "what has gone since is no trouble");
+        for unwell in [outbox(61, 0, false), outbox(5, 0, true), outbox(0, 1, false), folder().timed_out()] {
+            assert!(unwell.needs_attention(now), "{unwell:?}");
         }
-        assert_eq!(folder().look().unwrap().alerts, OutboxSummary::default());
-        assert_eq!(StateFolderView { is_used: false, ..folder() }.look(), None);
+        assert_eq!(folder().read().unwrap().alerts, OutboxSummary::default());
+        assert_eq!(StateFolderView { is_used: false, ..folder() }.read(), None);
     }
 }

@@ -118,9 +118,9 @@ impl Sandbox {
 
     /// The last lines that supervisord printed, for the case that it exits by itself.
     pub(super) fn last_output(&self) -> String {
-        let said = fs::read(self.folder().join("supervisord.out")).unwrap_or_default();
-        let said = String::from_utf8_lossy(&said).into_owned();
-        let lines: Vec<&str> = said.lines().collect();
+        let output = fs::read(self.folder().join("supervisord.out")).unwrap_or_default();
+        let output = String::from_utf8_lossy(&output).into_owned();
+        let lines: Vec<&str> = output.lines().collect();
         lines[lines.len().saturating_sub(5)..].join("\n")
     }
 

@@ -91,13 +91,13 @@ fn table(page: &mut Page, lines: &[&str]) {
     let titles = cells(head);
     for row in rows.iter().filter(|row| !row.starts_with("|---")) {
         let row = cells(row);
-        let told = titles.iter().zip(&row).skip(1).filter(|(_, cell)| !cell.is_empty());
-        let told = told.map(|(title, cell)| match title.as_str() {
+        let texts = titles.iter().zip(&row).skip(1).filter(|(_, cell)| !cell.is_empty());
+        let texts = texts.map(|(title, cell)| match title.as_str() {
             "default" | "example" => format!("{title}: {cell}"),
             _ => cell.clone(),
         });
         let term = row.first().map_or("", String::as_str);
-        page.entry(inlines(term), inlines(&told.collect::<Vec<_>>().join("; ")));
+        page.entry(inlines(term), inlines(&texts.collect::<Vec<_>>().join("; ")));
     }
 }
 

@@ -45,9 +45,9 @@ impl Sendmail {
     }
 
     /// A reason: what went wrong, the program, and the last line of its output.
-    fn fault(&self, what: &str, said: &str) -> String {
-        let colon = if said.is_empty() { "" } else { ": " };
-        format!("{what} ({}){colon}{said}", program_only(&self.command))
+    fn fault(&self, what: &str, last_line: &str) -> String {
+        let colon = if last_line.is_empty() { "" } else { ": " };
+        format!("{what} ({}){colon}{last_line}", program_only(&self.command))
     }
 
     /// Starts the command. Its standard input is a file with the whole mail: it gets all of it even if we die, and a mailer
@@ -60,7 +60,7 @@ impl Sendmail {
         let (printed, stdout) = pipe_with(PipeFlags::CLOEXEC)?;
         let (complained, stderr) = pipe_with(PipeFlags::CLOEXEC)?;
         let relay = |pipe| OutputRelay::start(File::from(pipe), Arc::clone(&self.secrets));
-        let said = [relay(complained)?, relay(printed)?];
+        let output = [relay(complained)?, relay(printed)?];
         let child = Command::new("/bin/sh")
             .args(["-c", &self.command])
             .stdin(input)
@@ -68,7 +68,7 @@ impl Sendmail {
             .stderr(Stdio::from(stderr))
             .process_group(0)
             .spawn()?;
-        Ok((child, said))
+        Ok((child, output))
     }
 
     /// Waits for the command; kills its process group when its time is up.
@@ -102,14 +102,14 @@ impl DeliveryChannel for Sendmail {
             InputFormat::Mail => mime::mail_for_command(alert),
             InputFormat::Body => mime::body_for_command(alert),
         };
-        let (child, said) = self.start(&mail).map_err(|error| {
+        let (child, output) = self.start(&mail).map_err(|error| {
             DeliveryError::Unreachable(self.fault(&format!("cannot start the mailer: {error}"), ""))
         })?;
         progress.step(&format!("started {}", program_only(&self.command)));
         let status = self.outcome(child);
         // Its last line, of stderr where there is one.
-        let said =
-            said.map(OutputRelay::finish).into_iter().find(|line| !line.is_empty()).unwrap_or_default();
+        let last_line =
+            output.map(OutputRelay::finish).into_iter().find(|line| !line.is_empty()).unwrap_or_default();
         let trouble = match status.map(|status| (status.code(), status.signal())) {
             Ok((Some(0), _)) => {
                 progress.step("the mailer ended with status 0: it has taken the mail");
@@ -123,7 +123,7 @@ impl DeliveryChannel for Sendmail {
             Ok((None, signal)) => format!("the mailer was ended by signal {}", signal.unwrap_or_default()),
             Err(trouble) => trouble,
         };
-        Err(DeliveryError::Unreachable(self.fault(&trouble, &said)))
+        Err(DeliveryError::Unreachable(self.fault(&trouble, &last_line)))
     }
 }
 

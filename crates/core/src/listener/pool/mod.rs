@@ -168,12 +168,12 @@ struct Member {
 
 impl Member {
     fn stray_output(&self) -> (u64, String) {
-        let babble = if self.stray_excerpt.is_empty() {
+        let excerpt = if self.stray_excerpt.is_empty() {
             excerpt(self.parser.stray_output())
         } else {
             self.stray_excerpt.clone()
         };
-        (self.stray_count, babble)
+        (self.stray_count, excerpt)
     }
 }
 
@@ -246,7 +246,7 @@ impl Pool {
             ResultHandler::Default | ResultHandler::AcceptAll => ResultRetention::Excerpt,
             ResultHandler::PrintToStdout => ResultRetention::Full,
         };
-        let (babbles, babble) = self.past_stray.remove(&id).unwrap_or_default();
+        let (count, excerpt) = self.past_stray.remove(&id).unwrap_or_default();
         let member = Member {
             id,
             name,
@@ -255,8 +255,8 @@ impl Pool {
             last_result: None,
             stop_requested_by: None,
             milestone: None,
-            stray_count: babbles,
-            stray_excerpt: babble,
+            stray_count: count,
+            stray_excerpt: excerpt,
             recycle_at: None,
         };
         self.members.insert(at, member);

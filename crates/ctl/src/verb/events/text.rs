@@ -32,10 +32,10 @@ pub(crate) fn line(kind: &str, data: &str, clock: &LocalClock, terminal: Termina
     };
     let facts = event.as_ref().map_or_else(|| text(&json.body), |event| facts(event, &json.body));
     let why = json.why.as_deref().map(style::escape_controls).unwrap_or_default();
-    let told = join([facts, why], "; ");
+    let details = join([facts, why], "; ");
     let time = local_time::log_time(&clock.local(moment(json.at)));
     let kind = coloured(name, event.as_ref(), terminal);
-    join([time, kind, join([style::escape_controls(&who), told], ": ")], " ")
+    join([time, kind, join([style::escape_controls(&who), details], ": ")], " ")
 }
 
 /// The parts that are not empty.

@@ -105,7 +105,7 @@ fn too_quickly(facts: &ProcessFacts) -> &'static str {
 }
 
 fn exit_cause(end: &ExitInfo, addition: &str) -> String {
-    let told = match &end.by {
+    let requested = match &end.by {
         Some(by) => format!("stopped by {by}"),
         None => "stopped as it was told".to_owned(),
     };
@@ -118,7 +118,7 @@ fn exit_cause(end: &ExitInfo, addition: &str) -> String {
         ReportedCause::Killed { signal, core } => {
             let core = if core { " (core dumped)" } else { "" };
             match Expectation::of(end) {
-                Expectation::Requested => format!("{told}, with {signal}{core},"),
+                Expectation::Requested => format!("{requested}, with {signal}{core},"),
                 Expectation::Expected | Expectation::Unexpected => match &end.by {
                     Some(by) => format!("killed by {signal}{core}, which {by} sent,"),
                     None => format!("killed by {signal}{core}"),
@@ -126,7 +126,7 @@ fn exit_cause(end: &ExitInfo, addition: &str) -> String {
             }
         }
         ReportedCause::Exited { status } => match Expectation::of(end) {
-            Expectation::Requested => format!("{told}, with exit status {status},"),
+            Expectation::Requested => format!("{requested}, with exit status {status},"),
             Expectation::Expected => format!("ended as expected, with exit status {status},"),
             Expectation::Unexpected => format!("ended with exit status {status}"),
         },

@@ -78,9 +78,9 @@ impl CrossSiteCheck {
     }
 
     /// Whether the policy allows a request with these headers.
-    pub(super) fn allows(&self, ask: CrossSitePolicy, headers: &HeaderMap) -> bool {
-        let says = |name: &str, value: &str| headers.get(name).is_some_and(|said| said == value);
-        if ask == CrossSitePolicy::Stream && says("sec-fetch-mode", "navigate") {
+    pub(super) fn allows(&self, policy: CrossSitePolicy, headers: &HeaderMap) -> bool {
+        let has = |name: &str, value: &str| headers.get(name).is_some_and(|given| given == value);
+        if policy == CrossSitePolicy::Stream && has("sec-fetch-mode", "navigate") {
             return true;
         }
         match headers.get("sec-fetch-site").map(|site| site.as_bytes()) {

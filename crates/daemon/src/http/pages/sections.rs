@@ -30,7 +30,7 @@ pub(super) struct SummarySection<'a> {
     up: String,
     counts: Vec<Count>,
     /// How many listeners need attention, if any.
-    unwell_count: Option<String>,
+    attention_count: Option<String>,
 }
 
 /// The number of programs in one state.
@@ -56,21 +56,22 @@ impl<'a> SummarySection<'a> {
         let filter = format!("exited {UNEXPECTED}");
         let failed = Count { class: "FATAL", number: failed, words: messages.exited_unexpectedly, filter };
         let counts = states.chain([failed]).filter(|count| count.number > 0).collect();
-        let (unwell_count, all) = (unwell_count(view), view.listeners.len());
-        let unwell_count = (unwell_count > 0).then(|| (messages.listeners_unwell)(unwell_count, all));
+        let (attention_count, all) = (attention_count(view), view.listeners.len());
+        let attention_count =
+            (attention_count > 0).then(|| (messages.listeners_unwell)(attention_count, all));
         Self {
             context,
             view,
             state: (messages.daemon_states)(view.state),
             up: time_since(context, view.since),
             counts,
-            unwell_count,
+            attention_count,
         }
     }
 }
 
 /// How many listeners need attention.
-pub(super) fn unwell_count(view: &DaemonView) -> usize {
+pub(super) fn attention_count(view: &DaemonView) -> usize {
     let is_bad = |listener: &&ListenerView| {
         listener.status.problems().iter().any(ListenerProblem::needs_attention)
             || has_bad_outbox(listener, view.now)
@@ -79,7 +80,7 @@ pub(super) fn unwell_count(view: &DaemonView) -> usize {
 }
 
 fn has_bad_outbox(listener: &ListenerView, now: Duration) -> bool {
-    listener.outbox.as_ref().is_some_and(|outbox| outbox.is_unwell(now))
+    listener.outbox.as_ref().is_some_and(|outbox| outbox.needs_attention(now))
 }
 
 /// The row of a group, above its programs.

@@ -5,7 +5,7 @@ use std::hash::{Hash, Hasher};
 
 use super::condition::has_failed;
 use super::row::fingerprint;
-use super::sections::{GroupCounts, groups, unwell_count};
+use super::sections::{GroupCounts, attention_count, groups};
 use super::usage_sampler::UsageByPid;
 use crate::view::DaemonView;
 
@@ -55,7 +55,7 @@ impl Fingerprints {
             rows: view.programs.iter().map(fingerprint).collect(),
             heads: groups(view).map(GroupCounts::of).collect(),
             summary: print(|hasher| {
-                (view.state.name(), view.pid, view.since, &states, unwell_count(view)).hash(hasher);
+                (view.state.name(), view.pid, view.since, &states, attention_count(view)).hash(hasher);
             }),
             listeners: print(|hasher| listeners.for_each(|one| one.hash(hasher))),
             events: view.recent.first().map_or(0, |last| last.number),
