@@ -9,6 +9,7 @@
 //! Records are only ever appended. A last line that was cut by a crash is ignored; any other line that is damaged is
 //! skipped and counted. Fields that a version does not know are ignored, so versions can share an outbox.
 
+use ironlance_core::text::checked_line;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -183,8 +184,7 @@ impl EntryRecord {
 
 /// One record as a line.
 pub fn line(record: &OutboxRecord) -> String {
-    let json = serde_json::to_string(record).expect("a record has only strings for keys");
-    format!("{:08x} {json}\n", crc32fast::hash(json.as_bytes()))
+    checked_line::encode(record)
 }
 
 /// An entry of an alert as a line; `event` is the one it was made of, `at` when it happened, if later than the header.
@@ -269,13 +269,7 @@ impl StoredAlert {
 }
 
 pub(super) fn parse(bytes: &[u8]) -> Result<OutboxRecord, String> {
-    let text = std::str::from_utf8(bytes).map_err(|error| error.to_string())?;
-    let text = text.strip_suffix('\n').ok_or("cut")?;
-    let (sum, json) = text.split_once(' ').ok_or("no checksum")?;
-    if sum != format!("{:08x}", crc32fast::hash(json.as_bytes())) {
-        return Err("the checksum does not fit".to_owned());
-    }
-    let record: OutboxRecord = serde_json::from_str(json).map_err(|error| error.to_string())?;
+    let record: OutboxRecord = checked_line::decode(bytes).map_err(|error| error.to_string())?;
     match record {
         OutboxRecord::Header(header) if header.v != VERSION => {
             Err(format!("version {}, not {VERSION}", header.v))
