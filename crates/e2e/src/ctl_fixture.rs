@@ -1,4 +1,4 @@
-//! A daemon and our supervisorctl, for what the original's has not got: there is nothing to hold it against.
+//! A daemon and our supervisorctl, for what the original's does not have: there is nothing to compare it with.
 
 use std::fs::{self, File};
 use std::os::unix::process::ExitStatusExt;

@@ -103,7 +103,7 @@ impl Daemon {
             if let Some(status) = this.child.try_wait()? {
                 bail!("supervisord ended with {status}: {}{}", this.stdout(), this.stderr());
             }
-            // Not through [`Self::call`]: what fails here may be that nobody listens yet.
+            // Not through [`Self::call`]: the failure may be that it does not listen yet.
             Ok(this.ask("supervisor.getState", &[]).ok().map(drop))
         })?;
         Ok(this)

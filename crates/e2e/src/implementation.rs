@@ -16,7 +16,7 @@ pub const SUPERVISORS: [&str; 4] = ["supervisord", "supervisorctl", "echo_superv
 pub const LISTENERS: [&str; 6] =
     ["crashmail", "crashmailbatch", "fatalmailbatch", "crashsms", "httpok", "memmon"];
 
-/// One of the two that are held against each other.
+/// One of the two that are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Implementation {
     /// Supervisor 4.3.0 and superlance 2.0.0, from the venv that scripts/originals makes.

@@ -14,7 +14,7 @@ use crate::event::WireEvent;
 use crate::wait::{TIMEOUT, until};
 
 const READY: &[u8] = b"READY\n";
-/// So much of stderr is told when something goes wrong.
+/// How much of stderr a failure shows.
 const LAST_LINES: usize = 40;
 const OK: &[u8] = b"RESULT 2\nOK";
 
@@ -77,7 +77,7 @@ impl Listener {
         stdin.write_all(bytes).context("cannot write to the listener")
     }
 
-    /// Waits for `RESULT 2\nOK`, at most so long.
+    /// Waits for `RESULT 2\nOK`, at most for this time.
     pub fn ok_within(&mut self, limit: Duration) -> anyhow::Result<()> {
         self.expect(OK, limit)
     }
@@ -150,7 +150,7 @@ impl Listener {
         until(what, TIMEOUT, || Ok(self.child.try_wait()?)).map(|status| status.code())
     }
 
-    /// Whatever it had said on stdout before it ended, and nobody has asked for.
+    /// What it wrote to stdout before it ended that no call has read.
     pub fn rest_of_stdout(&mut self) -> String {
         // The thread that reads may be behind: it hangs up when it has seen the end.
         while let Ok(bytes) = self.stdout.recv_timeout(TIMEOUT) {

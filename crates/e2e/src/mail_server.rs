@@ -151,7 +151,7 @@ impl FakeMailServer {
         count.parse().with_context(|| format!("cannot count the mails: it said {count:?}"))
     }
 
-    /// Waits until there are so many mails.
+    /// Waits until there is this number of mails.
     pub fn wait(&self, count: usize) -> anyhow::Result<Vec<CapturedMail>> {
         until(&format!("{count} mails at the server"), TIMEOUT, || {
             let mails = self.mails()?;

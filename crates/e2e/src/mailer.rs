@@ -41,7 +41,7 @@ impl Mailer {
         read_mails(&self.folder)
     }
 
-    /// Waits until there are so many mails.
+    /// Waits until there is this number of mails.
     pub fn wait(&self, count: usize) -> anyhow::Result<Vec<String>> {
         until(&format!("{count} mails at the mailer"), TIMEOUT, || {
             let mails = self.mails()?;

@@ -26,7 +26,7 @@ pub struct Supervisord {
 /// Where its XML-RPC interface is to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Interface {
-    /// On a unix socket, open to whoever may open the file.
+    /// On a unix socket, for all who may open the file.
     Unix,
     /// On a unix socket, for this `USER:PASSWORD`.
     UnixFor(String),

@@ -92,7 +92,7 @@ impl PseudoTerminal {
         bail!("this was not on the screen within {TIMEOUT:?}: {needle:?}\n{}", self.screen.text())
     }
 
-    /// The same for so long at most; tells whether it came.
+    /// The same for this time at most; gives whether it came.
     pub fn shows_within(&mut self, needle: &str, limit: Duration) -> anyhow::Result<bool> {
         let end = Instant::now() + limit;
         loop {

@@ -10,7 +10,7 @@ const TIMES: &[&str] = &["####-##-## ##:##:##,###", "@@@ @@@ ~# ##:##:## ####"];
 /// The facts of our Details block, by which its lines are known on stderr.
 const DETAILS: &str = "\n\nDetails:\n";
 
-/// What can be held against each other.
+/// What can be compared.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Transcript {
     /// What it wrote to stderr.

@@ -162,7 +162,7 @@ fn serve(
 /// Below the ports that the kernel gives to clients, so that none of them is taken by one before a server of ours has it.
 const PORTS: Range<u16> = 12_000..32_000;
 
-/// A port of 127.0.0.1 where nobody listens, another each time.
+/// A port of 127.0.0.1 on which no process listens, another each time.
 pub fn closed_port() -> anyhow::Result<u16> {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     // Test programs that run side by side begin far from each other.

@@ -11,7 +11,7 @@ use crate::{Effort, Figure, Figures, proc_usage};
 
 /// The usual soft limit; the hard one is far higher on any system with systemd.
 const DESCRIPTORS: u32 = 1024;
-/// The count has to stand still for so long.
+/// The count must be stable for this time.
 const STILL: Duration = Duration::from_secs(3);
 
 /// Children that live, and what the daemon does while they sleep.

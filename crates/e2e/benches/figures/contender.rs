@@ -8,7 +8,7 @@ use std::process::Command;
 use ironlance_e2e::implementation::binary;
 use ironlance_e2e::{FakeSupervisor, Implementation, TestDir};
 
-/// One of those who are measured.
+/// A program that is measured.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Contender {
     Original,
@@ -17,7 +17,7 @@ pub(crate) enum Contender {
 }
 
 impl Contender {
-    /// The original first: the others are held against it. The static binary is left out when there is none.
+    /// The original first: the others are compared with it. The static binary is left out when there is none.
     pub(crate) fn all() -> anyhow::Result<Vec<Self>> {
         let mut all = vec![Self::Original, Self::Dynamic(binary()?)];
         all.extend(env::var_os("IRONLANCE_STATIC_BIN").map(|path| Self::Static(path.into())));

@@ -150,7 +150,7 @@ impl Daemon {
         Ok(answer.matches(&format!("<string>{state}</string>")).count())
     }
 
-    /// Waits until so many processes are in this state; it is asked seldom.
+    /// Waits until this number of processes is in this state; polls seldom.
     pub(crate) fn wait_count(&self, count: usize, state: &str) -> anyhow::Result<()> {
         until(&format!("{count} programs to be {state}"), LONG, || {
             let there = self.count(state)? >= count;
@@ -161,7 +161,7 @@ impl Daemon {
         })
     }
 
-    /// Waits until so many programs have entered RUNNING by its own log: a question would wake it.
+    /// Waits until this number of programs has entered RUNNING by its own log: a call would wake it.
     pub(crate) fn wait_log(&self, count: usize) -> anyhow::Result<()> {
         let end = Instant::now() + LONG;
         loop {
@@ -194,7 +194,7 @@ impl Drop for Daemon {
     }
 }
 
-/// So many programs that sleep, named with the letter; `more` goes into each section.
+/// This number of programs that sleep, named with the letter; `more` goes into each section.
 pub(crate) fn sleepers(letter: char, count: usize, more: &str) -> String {
     let program = |number| {
         format!("[program:{letter}{number:04}]\ncommand=/bin/sleep 100000\nstartsecs=0\n{NO_LOGS}{more}\n")

@@ -19,13 +19,13 @@ const BLOCKS: [Block; 3] = [
     Block { size: 4096, name: "4 K", bytes: 500_000_000 },
     Block { size: 100, name: "100 B", bytes: 100_000_000 },
 ];
-/// So much is enough to see that it works.
+/// Bytes that are enough to see that it works.
 const FEW: usize = 20_000_000;
 
 struct Block {
     size: usize,
     name: &'static str,
-    /// So much that the slowest takes about half a second.
+    /// Bytes for which the slowest takes about half a second.
     bytes: usize,
 }
 

@@ -12,11 +12,11 @@ use crate::daemon::{Daemon, LONG, Plan};
 use crate::reports::Reports;
 use crate::{Effort, Figure, Figures, program};
 
-/// So many programs.
+/// The number of programs.
 const PROGRAMS: usize = 100;
 /// Between two lines of one program.
 const GAP: Duration = Duration::from_millis(50);
-/// So long is a line.
+/// The length of a line in bytes.
 const LENGTH: usize = 100;
 /// By then all are under way, and none has ended.
 const LEAD: Duration = Duration::from_secs(2);

@@ -1,4 +1,4 @@
-//! Questions to a daemon over its unix socket, on a connection that is kept: little work for who asks.
+//! Calls to a daemon over its unix socket, on a persistent connection: little work for the client.
 
 use std::io::{BufReader, Write};
 use std::os::unix::net::UnixStream;

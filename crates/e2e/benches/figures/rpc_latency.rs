@@ -8,7 +8,7 @@ use crate::contender::Contender;
 use crate::daemon::{Daemon, Plan, sleepers};
 use crate::{Effort, Figure, Figures};
 
-/// getState and getAllProcessInfo on a connection that is kept.
+/// getState and getAllProcessInfo on a persistent connection.
 pub(crate) fn measure(contender: &Contender, effort: Effort) -> Figures {
     let count = if effort == Effort::Full { 1000 } else { 100 };
     let dir = TestDir::new()?;

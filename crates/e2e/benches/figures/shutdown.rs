@@ -9,7 +9,7 @@ use crate::contender::Contender;
 use crate::daemon::{Daemon, Plan, sleepers};
 use crate::{Effort, Figure, Figures};
 
-/// So many of each.
+/// The number of each.
 const PROGRAMS: usize = 10;
 
 /// The original stops group after group, the last first, and takes a second for each that does not run.

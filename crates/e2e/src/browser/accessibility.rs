@@ -1,4 +1,4 @@
-//! What would keep somebody from using a page by keyboard or screen reader, as far as a script can tell.
+//! Faults that keep a user of keyboard or screen reader from using a page, as far as a script can tell.
 
 use anyhow::Context;
 

@@ -1,4 +1,4 @@
-//! Who ends chromedriver, the browser and their folder, however the tests end.
+//! The process that ends chromedriver, the browser and their folder, however the tests end.
 
 use std::fs;
 use std::os::unix::process::CommandExt;
@@ -11,7 +11,7 @@ use crate::wait::{TIMEOUT, until};
 
 /// Runs the driver in a session of its own until this shell's stdin ends; then all of it goes, and the folder.
 ///
-/// A browser that is shared by tests has nobody to drop it, and a killed test drops nothing; but stdin ends always.
+/// No test owns a browser that is shared, and a killed test drops nothing; but stdin always ends.
 const KEEP: &str = "folder=$1; shift; setsid \"$@\" </dev/null >\"$folder/driver.out\" 2>&1 & \
     cat >/dev/null; kill -KILL -$!; wait $!; rm -rf \"$folder\"";
 

@@ -48,10 +48,10 @@ impl Browser {
     }
 }
 
-/// The browser of this program, once somebody needed one.
+/// The browser of this program, once a test needed one.
 static SHARED: Mutex<Option<Browser>> = Mutex::new(None);
 
-/// A visit in the program's one browser, once whoever visits at the moment is done.
+/// A visit in the program's one browser, once the present visit is over.
 pub fn visit(play: impl FnOnce(&BrowserWindow) -> anyhow::Result<()>) -> anyhow::Result<()> {
     let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
     let browser = match shared.take() {

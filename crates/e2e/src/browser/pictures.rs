@@ -53,7 +53,7 @@ const WORKER: &str = "echo 'worker: 12 orders in the queue'\nsleep 3\n\
     echo 'Traceback (most recent call last):' >&2\necho '  File \"worker.py\", line 41, in charge' >&2\n\
     echo 'ConnectionError: payments.example.com:443: connection refused' >&2\nexit 1\n";
 
-/// So long is looked on before the first picture, for lines in the small graphs.
+/// The wait before the first picture, for lines in the small graphs.
 const LOOK: Duration = Duration::from_secs(120);
 
 /// How much of a page is in its picture.

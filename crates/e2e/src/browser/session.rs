@@ -15,7 +15,7 @@ use crate::xmlrpc::read_http;
 /// The browser limits its own work to [`TIMEOUT`], and says so; this is for a driver that hangs.
 const SILENCE: Duration = Duration::from_secs(60);
 
-/// What Chromium is started with: headless, as root in a container, with no word to anybody but this machine.
+/// What Chromium is started with: headless, as root in a container, without connections beyond this machine.
 const ARGUMENTS: [&str; 9] = [
     "--headless=new",
     "--no-sandbox",

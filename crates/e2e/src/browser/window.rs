@@ -189,13 +189,13 @@ impl<'a> BrowserWindow<'a> {
         self.devtools("Emulation.setEmulatedMedia", &features).map(drop)
     }
 
-    /// From now on this is a phone of so many CSS pixels.
+    /// From now on this is a phone with a screen of this size in CSS pixels.
     pub fn be_phone(&self, width: u32, height: u32) -> anyhow::Result<()> {
         let screen = json!({"width": width, "height": height, "deviceScaleFactor": 2, "mobile": true});
         self.devtools("Emulation.setDeviceMetricsOverride", &screen).map(drop)
     }
 
-    /// From now on the window shows so many CSS pixels.
+    /// From now on the window has this size in CSS pixels.
     pub fn be_screen(&self, width: u32, height: u32) -> anyhow::Result<()> {
         let screen = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
         self.devtools("Emulation.setDeviceMetricsOverride", &screen).map(drop)

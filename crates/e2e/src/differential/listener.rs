@@ -49,7 +49,7 @@ impl<'a> ListenerScenario<'a> {
         self.run(Implementation::Original, None)
     }
 
-    /// Runs ours, until it has sent so many mails, and no more.
+    /// Runs ours, until it has sent this number of mails, and no more.
     pub fn ours(&self, mails: usize) -> anyhow::Result<Transcript> {
         self.run(Implementation::Ours, Some(mails))
     }

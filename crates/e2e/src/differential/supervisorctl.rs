@@ -17,7 +17,7 @@ const ERROR_PREFIX: &str = "error: ";
 /// What both say when name and password are wrong.
 const REFUSED: &str = "Server requires authentication";
 
-/// The heading of the verbs that the original has not got.
+/// The heading of the verbs that the original does not have.
 pub const OUR_VERBS: &str = "ironlance commands (type help <topic>):";
 
 impl Scenario {
@@ -112,7 +112,7 @@ impl Scenario {
         let mut before = String::new();
         let lines = without_our_verbs(output.lines(self.dir.folder()));
         for line in lines.into_iter().filter(|line| !is_rest_of_error(line)) {
-            // The original tries once more when it is refused, and tells of that as trouble.
+            // The original tries once more when it is refused, and reports that as an error.
             if before.ends_with(REFUSED) && line.contains("ProtocolError") {
                 continue;
             }

@@ -94,7 +94,7 @@ pub(super) fn end(daemon: &mut Daemon, dir: &TestDir) -> anyhow::Result<()> {
         ensure!(!dir.path(name).exists(), "{name} is left");
     }
     let log = daemon.log();
-    // At the start it says in this way that it is root, and that anybody may ask.
+    // At its start it logs in this way that it runs as root, and that its server has no password.
     let mut begun = log.lines().skip_while(|line| !line.contains(" spawned: "));
     let critical = begun.find(|line| line.contains(" CRIT "));
     ensure!(critical.is_none(), "its log says {critical:?}");

@@ -9,7 +9,7 @@ use ironlance_e2e::wait::pause;
 
 use super::{ReportPipe, number, text};
 
-/// `burst REPORTS LINES LENGTH GAP`: so many lines of LENGTH bytes, one each GAP microseconds (0: at once).
+/// `burst REPORTS LINES LENGTH GAP`: LINES lines of LENGTH bytes, one each GAP microseconds (0: at once).
 /// Reports `began` and `done`.
 pub(super) fn run(args: &[String]) -> anyhow::Result<()> {
     let mut desk = ReportPipe::open(text(args, 0)?)?;

@@ -12,7 +12,7 @@ use anyhow::{Context, ensure};
 
 use super::{ReportPipe, text};
 
-/// Counts are reported so often, when they have changed.
+/// The interval at which counts are reported, when they have changed.
 const BETWEEN_REPORTS: Duration = Duration::from_millis(100);
 
 /// `listener REPORTS [CREDITS]`: reports how many lines of output the events had; a byte for each goes to CREDITS.
@@ -39,7 +39,7 @@ pub(super) fn run(args: &[String]) -> anyhow::Result<()> {
         ensure!(length < 1 << 24, "cannot take an event of {length} bytes");
         body.resize(length, 0);
         input.read_exact(&mut body).context("cannot read an event")?;
-        // The first line of a body tells of whom it is.
+        // The first line of a body names the process.
         let count = body.iter().filter(|byte| **byte == b'\n').count().saturating_sub(1);
         lines.fetch_add(u64::try_from(count)?, Ordering::Relaxed);
         if let Some(credits) = &mut credits {

@@ -7,7 +7,7 @@ use anyhow::Context;
 
 use super::{ReportPipe, number, text};
 
-/// So long is a line, its newline included.
+/// The length of a line in bytes, its newline included.
 pub(crate) const LINE: usize = 100;
 
 /// `loggen REPORTS BYTES BLOCK`: reports `began` and `done`.
