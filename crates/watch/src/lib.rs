@@ -1,6 +1,7 @@
 //! `ironlance watch`: from process events to incidents, and from incidents to one message for each receiver.
 //!
-//! `machine` decides and is pure; `source` feeds it, `store` keeps it, `command` is what people call.
+//! `machine` decides and is pure; `source` feeds it, `store` keeps it, `checks` measures and acts, `command` is what people call.
 
+pub mod checks;
 pub mod machine;
 pub mod store;
