@@ -204,6 +204,12 @@ impl DeliveryWorker {
         let recipients = |refusals: &[&RecipientRefusal]| {
             refusals.iter().map(|refusal| refusal.recipient.clone()).collect::<Vec<_>>()
         };
+        let is_served = |to: &String| receipt.refused.iter().all(|refusal| refusal.recipient != *to);
+        let mut served = stored.alert.clone();
+        served.receiver.to.retain(is_served);
+        if !served.receiver.to.is_empty() {
+            self.store.note_taken(&served, "");
+        }
         if let Some(refusal) = never.first() {
             let mut dead = stored.alert.clone();
             dead.id = format!("{id}.refused");

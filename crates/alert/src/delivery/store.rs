@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use crate::alert::Alert;
 use crate::log;
+use crate::outbox::delivery_log::DeliveryOutcome;
 use crate::outbox::record::{FailedAttempt, StoredAlert};
 use crate::outbox::retention::{OutboxLimits, Retention};
 use crate::outbox::store::Store;
@@ -37,6 +38,13 @@ impl MemoryStore {
         change(&mut self.alerts.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
     }
 
+    /// Notes the end of an alert in the outbox, if that can be written by now.
+    fn note(&self, alert: &Alert, outcome: DeliveryOutcome) {
+        if let Some(outbox) = self.state_dir.as_ref().and_then(|dir| Outbox::open(dir).ok()) {
+            outbox.note_delivery(alert, outcome);
+        }
+    }
+
     fn done(&self, id: &str, how: &str) {
         self.with(|alerts| alerts.remove(id));
         // Without a listener the pipe is broken, and no report is needed.
@@ -63,16 +71,24 @@ impl Store for MemoryStore {
         subject.map(|subject| format!(", {subject}")).unwrap_or_default()
     }
 
+    fn note_taken(&self, alert: &Alert, answer: &str) {
+        self.note(alert, DeliveryOutcome::Taken(answer.to_owned()));
+    }
+
     fn remove_delivered(&self, id: &str) -> Result<(), OutboxError> {
         self.done(id, "done");
         Ok(())
     }
 
-    fn dead_letter(&self, id: &str, _: &FailedAttempt) -> Result<(), OutboxError> {
+    fn dead_letter(&self, id: &str, attempt: &FailedAttempt) -> Result<(), OutboxError> {
+        if let Some(stored) = self.with(|alerts| alerts.get(id).cloned()) {
+            self.note(&stored.alert, DeliveryOutcome::GivenUp(attempt.reason.clone()));
+        }
         self.remove_delivered(id)
     }
 
-    fn dead_letter_part(&self, _: &Alert, _: &FailedAttempt) -> Result<(), OutboxError> {
+    fn dead_letter_part(&self, alert: &Alert, attempt: &FailedAttempt) -> Result<(), OutboxError> {
+        self.note(alert, DeliveryOutcome::GivenUp(attempt.reason.clone()));
         Ok(())
     }
 

@@ -9,10 +9,12 @@
 //! An alert is safe once it is in `new`; each arrow is one rename, so a kill leaves it on one side or the other.
 //! `pending/ORIGIN` is a second name of the file that a listener commits (`commit`), kept until the supervisor has the
 //! answer: it tells which event was stored last. `ways/ORIGIN`, one for each receiver of a listener, holds the
-//! transport that it uses now, for alerts that it left behind with another. `last-error` says why the last attempt has failed.
+//! transport that it uses now, for alerts that it left behind with another. `last-error` says why the last attempt has failed,
+//! `log` what was delivered and given up.
 
 pub mod batch;
 mod commit;
+pub mod delivery_log;
 pub mod folder;
 mod last_error;
 pub mod record;

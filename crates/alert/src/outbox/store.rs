@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use super::delivery_log::DeliveryOutcome;
 use super::folder::{self, OutboxError, at};
 use super::record::{FailedAttempt, OutboxRecord, StoredAlert};
 use super::sent_ledger::ledgers;
@@ -18,6 +19,8 @@ pub trait Store: Send + Sync {
     fn is_waiting(&self, id: &str) -> bool;
     /// What to add about a dead letter in the log: `, see …`.
     fn location_hint(&self, id: &str) -> String;
+    /// Notes for people that a channel has taken an alert, with its answer.
+    fn note_taken(&self, _alert: &Alert, _answer: &str) {}
     /// Removes a delivered alert.
     fn remove_delivered(&self, id: &str) -> Result<(), OutboxError>;
     /// Makes an alert a dead letter.
@@ -80,6 +83,10 @@ impl Store for Outbox {
         format!(", see ironlance outbox show {id}")
     }
 
+    fn note_taken(&self, alert: &Alert, answer: &str) {
+        self.note_delivery(alert, DeliveryOutcome::Taken(answer.to_owned()));
+    }
+
     fn remove_delivered(&self, id: &str) -> Result<(), OutboxError> {
         folder::remove(&self.path(OutboxFolder::New, id))
     }
@@ -87,10 +94,15 @@ impl Store for Outbox {
     fn dead_letter(&self, id: &str, attempt: &FailedAttempt) -> Result<(), OutboxError> {
         self.record_attempt(id, attempt);
         let new = self.path(OutboxFolder::New, id);
-        fs::rename(&new, self.path(OutboxFolder::Dead, id)).map_err(at("move to dead", &new))
+        fs::rename(&new, self.path(OutboxFolder::Dead, id)).map_err(at("move to dead", &new))?;
+        if let Ok(stored) = Self::load(self, OutboxFolder::Dead, id) {
+            self.note_delivery(&stored.alert, DeliveryOutcome::GivenUp(attempt.reason.clone()));
+        }
+        Ok(())
     }
 
     fn dead_letter_part(&self, alert: &Alert, attempt: &FailedAttempt) -> Result<(), OutboxError> {
+        self.note_delivery(alert, DeliveryOutcome::GivenUp(attempt.reason.clone()));
         let stored = StoredAlert { attempts: vec![attempt.clone()], ..StoredAlert::new(alert.clone()) };
         self.write_over(OutboxFolder::Dead, &stored)
     }
