@@ -193,8 +193,7 @@ pub fn read_state<P: DeserializeOwned>(supervisor: &Path) -> Result<Option<Saved
     let path = supervisor.join(FOLDER).join(commit::STATE);
     let failed = |source| StoreError::Io { action: "read", path: path.clone(), source };
     let Some(content) = HostDisk.read(&path).map_err(failed)? else { return Ok(None) };
-    let decoded = saved_state::decode(&content);
-    decoded.map(|(state, _)| Some(state)).map_err(|source| StoreError::State { path, source })
+    SavedState::parse(&content).map(Some).map_err(|source| StoreError::State { path, source })
 }
 
 /// The end of the name of a supervisor's folder, which tells it from others on this host.

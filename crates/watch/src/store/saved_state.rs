@@ -26,6 +26,13 @@ pub struct SavedState<P> {
     pub parts: Vec<P>,
 }
 
+impl<P: DeserializeOwned> SavedState<P> {
+    /// The state of a file.
+    pub fn parse(bytes: &[u8]) -> Result<Self, StateFault> {
+        decode(bytes).map(|(state, _)| state)
+    }
+}
+
 /// What a commit adds to the state.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct CommitNote {
@@ -92,7 +99,7 @@ pub(super) fn encode<P: Serialize>(state: &SavedState<P>, note: &CommitNote) -> 
     text
 }
 
-/// The state of a file.
+/// The state of a file, and what its commit has added.
 pub(super) fn decode<P: DeserializeOwned>(bytes: &[u8]) -> Result<(SavedState<P>, CommitNote), StateFault> {
     let mut state = SavedState { cursor: 0, boot: String::new(), parts: Vec::new() };
     let mut note = CommitNote::default();
