@@ -10,7 +10,10 @@ pub mod tls;
 
 pub use authority::{HostPort, HostPortError, split_userinfo};
 pub use dial::{DialError, Endpoint, NetStream};
-pub use http::{ExchangeError, HttpRequest, HttpResponse, PersistentConnection, StreamEnd, exchange, stream};
+pub use http::{
+    ExchangeError, FetchLimits, HttpRequest, HttpResponse, HttpUrl, HttpUrlError, PersistentConnection,
+    Proxy, ProxyError, StreamEnd, exchange, fetch, stream,
+};
 pub use tls::Tls;
 
 /// An operating-system error in Python's words, which the originals' messages carry: `[Errno 111] Connection refused`.

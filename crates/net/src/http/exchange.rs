@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Full};
+use hyper::HeaderMap;
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1::SendRequest;
 use hyper::ext::ReasonPhrase;
@@ -50,6 +51,14 @@ pub struct HttpResponse {
     pub status: u16,
     /// The server's own reason phrase; empty when it sent none.
     pub reason: String,
+    headers: HeaderMap,
+}
+
+impl HttpResponse {
+    /// The value of a header field, if there is one that is text; the first of several.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
 }
 
 /// Why an exchange failed.
@@ -64,6 +73,9 @@ pub enum ExchangeError {
     /// The server closed the connection instead of answering.
     #[error("Remote end closed connection without response")]
     Closed,
+    /// The proxy cannot be reached, or refuses.
+    #[error("proxy {0}")]
+    Proxy(String),
     /// The request is not valid HTTP.
     #[error("cannot ask for {target:?}: {reason}")]
     Request {
@@ -230,7 +242,7 @@ async fn read_response(
     });
     let length = head.headers.get(hyper::header::CONTENT_LENGTH);
     let length = length.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-    let response = HttpResponse { status: head.status.as_u16(), reason };
+    let response = HttpResponse { status: head.status.as_u16(), reason, headers: head.headers };
     if on_head(&response).is_break() {
         return Ok(response);
     }
@@ -331,7 +343,9 @@ mod tests {
     #[test]
     fn the_servers_own_reason_and_body_are_given() {
         let (response, body) = get(serve(b"HTTP/1.1 503 Out To Lunch\r\nContent-Length: 2\r\n\r\nhi", None));
-        assert_eq!(response.unwrap(), HttpResponse { status: 503, reason: "Out To Lunch".into() });
+        let response = response.unwrap();
+        assert_eq!((response.status, response.reason.as_str()), (503, "Out To Lunch"));
+        assert_eq!(response.header("content-length"), Some("2"));
         assert_eq!(body, b"hi");
         let (response, body) = get(serve(b"HTTP/1.0 200 OK\r\n\r\nuntil the end", None));
         assert_eq!(response.unwrap().status, 200);
