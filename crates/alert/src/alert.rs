@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::card::Card;
 use crate::notification::Notification;
 use crate::receiver::{Format, Receiver};
 use crate::render::{sms, wording};
@@ -30,6 +31,8 @@ pub struct Alert {
 pub enum AlertEntry {
     /// Data, of which the receiver's format makes a text.
     Notification(Notification),
+    /// A message of `watch`: the receiver's channel makes its dialect of it.
+    Card(Box<Card>),
     /// A text as it is: of an older or newer version, or about a damaged file.
     Text {
         /// May be of several lines.
@@ -55,6 +58,7 @@ impl AlertEntry {
     pub fn render(&self, format: Format) -> Cow<'_, str> {
         match self {
             Self::Notification(notification) => wording::entry(notification, format).into(),
+            Self::Card(card) => card.summary().into(),
             Self::Text { text, .. } => text.into(),
         }
     }
@@ -63,6 +67,7 @@ impl AlertEntry {
     pub fn details(&self) -> Option<Cow<'_, str>> {
         match self {
             Self::Notification(notification) => wording::details(&notification.details).map(Cow::from),
+            Self::Card(_) => None,
             Self::Text { details, .. } => details.as_deref().map(Cow::from),
         }
     }
@@ -93,6 +98,13 @@ impl Alert {
             entries: vec![AlertEntry::text(text.into())],
         }
     }
+
+    /// An alert with a card.
+    pub(crate) fn of_card(card: Card) -> Self {
+        let mut alert = Self { entries: vec![AlertEntry::Card(Box::new(card))], ..Self::sample("true", "") };
+        alert.receiver.format = Format::Card;
+        alert
+    }
 }
 
 impl Alert {
@@ -108,7 +120,7 @@ impl Alert {
             Format::Sms { max_length: Some(limit) } => {
                 sms::fit(&texts.iter().map(|text| &**text).collect::<Vec<_>>(), limit)
             }
-            Format::Mail | Format::Digest | Format::Sms { .. } => texts.join("\n"),
+            Format::Mail | Format::Digest | Format::Sms { .. } | Format::Card => texts.join("\n"),
         }
     }
 

@@ -280,3 +280,13 @@ pub enum Mark {
     /// The receiver is no longer configured for it.
     NoLongerReported,
 }
+
+impl Card {
+    /// A line for each incident, in English: what people see who read an alert file, and what is left of a card that a
+    /// version cannot read.
+    pub fn summary(&self) -> String {
+        let line =
+            |item: &CardItem| format!("{} {}: {}, {}", item.severity, item.program, item.family, item.phase);
+        self.items.iter().map(line).collect::<Vec<_>>().join("\n")
+    }
+}

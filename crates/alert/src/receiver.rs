@@ -3,10 +3,11 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use ironlance_core::alerting::channel::Channel;
 use ironlance_core::redact::program_only;
 use serde::{Deserialize, Serialize};
 
-use crate::secret::Secret;
+use crate::secret::{Secret, SecretError, reveal};
 
 /// A channel, the addresses that it serves, and the format that they read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,6 +40,8 @@ pub enum Format {
         /// In characters of the GSM 7-bit alphabet; of UCS-2, 70 for each 160 of these.
         max_length: Option<usize>,
     },
+    /// A card of `watch`, in the dialect of the channel.
+    Card,
 }
 
 /// A channel and its settings.
@@ -58,6 +61,37 @@ pub enum Transport {
     },
     /// A mail server.
     Smtp(SmtpServer),
+    /// A channel of `[alert:x]` that takes cards.
+    Channel {
+        /// The channel.
+        channel: Channel,
+        /// `proxy=`: the URL of the proxy that leads to it; where there is none, the environment may name one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        proxy: Option<Secret>,
+    },
+}
+
+impl Transport {
+    /// Puts in the secrets of this process's environment, before an alert is stored: the deliverer may have another one.
+    pub fn embed_environment(&mut self) -> Result<(), SecretError> {
+        let secrets = match self {
+            Self::Sendmail { .. } | Self::BodyOnly { .. } => Vec::new(),
+            Self::Smtp(server) => server.password.iter_mut().collect(),
+            Self::Channel { channel, proxy } => channel.secrets_mut().into_iter().chain(proxy).collect(),
+        };
+        for secret in secrets.into_iter().filter(|secret| matches!(secret, Secret::Env(_))) {
+            *secret = Secret::Literal(reveal(secret)?);
+        }
+        Ok(())
+    }
+
+    /// What is sent by it, in a word.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Sendmail { .. } | Self::BodyOnly { .. } | Self::Smtp(_) => "email",
+            Self::Channel { channel, .. } => channel.name(),
+        }
+    }
 }
 
 /// A mail server and how to speak to it.
@@ -106,6 +140,7 @@ impl fmt::Display for Transport {
                 write!(f, "command {}", program_only(command))
             }
             Self::Smtp(server) => server.fmt(f),
+            Self::Channel { channel, .. } => f.write_str(channel.name()),
         }
     }
 }

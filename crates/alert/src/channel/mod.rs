@@ -1,10 +1,28 @@
 //! The channels: [`DeliveryChannel`], one file or folder each. The thread of a queue calls them; they keep no alerts.
 
+mod alertmanager;
+mod command;
+mod http;
+mod incident;
+mod ntfy;
+mod output_relay;
+pub mod pace;
+mod pagerduty;
+mod running_command;
 pub mod sendmail;
+mod slack;
 pub mod smtp;
+mod teams;
+mod webhook;
 
-use crate::alert::Alert;
+use std::time::Duration;
+
+use ironlance_core::alerting::channel::Channel;
+
+use crate::alert::{Alert, AlertEntry};
 use crate::receiver::Transport;
+use crate::render::card::{CardMessage, Detail};
+use crate::secret::Secret;
 
 /// Gets each step of a delivery, in words for people: `connected to 127.0.0.1:25`.
 pub trait DeliveryProgress {
@@ -22,11 +40,46 @@ impl DeliveryProgress for () {
 
 /// Sends alerts, and may keep a connection from one alert to the next.
 pub trait DeliveryChannel: Send {
-    /// Sends `alert` to all its recipients.
+    /// Sends an alert to all its recipients.
     ///
     /// `Ok` means that the channel has taken it for at least one recipient; the receipt names the others.
     /// Every step has a timeout of its own, so this returns in bounded time.
-    fn send(&mut self, alert: &Alert, progress: &mut dyn DeliveryProgress) -> Result<Receipt, DeliveryError>;
+    fn send(
+        &mut self,
+        outgoing: &OutgoingAlert<'_>,
+        progress: &mut dyn DeliveryProgress,
+    ) -> Result<Receipt, DeliveryError>;
+}
+
+/// An alert as it is sent now.
+#[derive(Clone, Copy, Debug)]
+pub struct OutgoingAlert<'a> {
+    /// The alert.
+    pub alert: &'a Alert,
+    /// How much of a card is sent.
+    pub detail: Detail,
+    /// For how many seconds it has waited, and why; told to the reader.
+    pub late: Option<(u64, &'a str)>,
+}
+
+impl<'a> OutgoingAlert<'a> {
+    /// The card of the alert, as it is to be told. A file whose card is of another version is left for that version.
+    pub fn message(&self) -> Result<CardMessage<'a>, DeliveryError> {
+        match self.alert.entries.first() {
+            Some(AlertEntry::Card(card)) if card.items.is_empty() => {
+                Err(DeliveryError::rejected("its card has no items"))
+            }
+            Some(AlertEntry::Card(card)) => Ok(CardMessage { card, detail: self.detail, late: self.late }),
+            _ => Err(DeliveryError::deferred("its card was written by another version of ironlance")),
+        }
+    }
+}
+
+impl<'a> From<&'a Alert> for OutgoingAlert<'a> {
+    /// All of an alert, in time.
+    fn from(alert: &'a Alert) -> Self {
+        Self { alert, detail: Detail::Rich, late: None }
+    }
 }
 
 /// The result for the recipients of an alert that was taken.
@@ -34,6 +87,8 @@ pub trait DeliveryChannel: Send {
 pub struct Receipt {
     /// Recipients that were not served although others were.
     pub refused: Vec<RecipientRefusal>,
+    /// The channel's answer in a few words; empty where it has none.
+    pub answer: String,
 }
 
 /// A recipient that was not served.
@@ -56,22 +111,64 @@ pub enum Retry {
     Never,
 }
 
-/// Why no recipient was served. The text is for people, and starts in lower case.
+/// Why no recipient was served. The reason is for people, and starts in lower case; `after` is the earliest next attempt,
+/// where the carrier named one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DeliveryError {
     /// The channel does not work: everything else in its queue waits as well.
-    Unreachable(String),
+    Unreachable {
+        /// Why.
+        reason: String,
+        /// The earliest next attempt.
+        after: Option<Duration>,
+    },
     /// The channel works and deferred this alert.
-    Deferred(String),
+    Deferred {
+        /// Why.
+        reason: String,
+        /// The earliest next attempt.
+        after: Option<Duration>,
+    },
+    /// The channel works and does not take this form of the content: the next plainer one is attempted at once.
+    Unfit {
+        /// Why.
+        reason: String,
+    },
     /// The channel works and will never take this alert.
-    Rejected(String),
+    Rejected {
+        /// Why.
+        reason: String,
+    },
 }
 
 impl DeliveryError {
+    /// The channel does not work.
+    pub fn unreachable(reason: impl Into<String>) -> Self {
+        Self::Unreachable { reason: reason.into(), after: None }
+    }
+
+    /// The channel deferred the alert.
+    pub fn deferred(reason: impl Into<String>) -> Self {
+        Self::Deferred { reason: reason.into(), after: None }
+    }
+
+    /// The channel does not take this form of the content.
+    pub fn unfit(reason: impl Into<String>) -> Self {
+        Self::Unfit { reason: reason.into() }
+    }
+
+    /// The channel will never take the alert.
+    pub fn rejected(reason: impl Into<String>) -> Self {
+        Self::Rejected { reason: reason.into() }
+    }
+
     /// Why, in words.
     pub fn reason(&self) -> &str {
         match self {
-            Self::Unreachable(reason) | Self::Deferred(reason) | Self::Rejected(reason) => reason,
+            Self::Unreachable { reason, .. }
+            | Self::Deferred { reason, .. }
+            | Self::Unfit { reason }
+            | Self::Rejected { reason } => reason,
         }
     }
 }
@@ -84,5 +181,50 @@ pub fn open(transport: &Transport) -> Box<dyn DeliveryChannel> {
             Box::new(sendmail::Sendmail::new(command, Some(sendmail::input_format::InputFormat::Body)))
         }
         Transport::Smtp(server) => Box::new(smtp::Smtp::new(server)),
+        Transport::Channel { channel, proxy } => open_channel(channel, proxy.as_ref()),
+    }
+}
+
+/// The channel for one of `[alert:x]`; `proxy` is its `proxy=`.
+fn open_channel(channel: &Channel, proxy: Option<&Secret>) -> Box<dyn DeliveryChannel> {
+    let sender = || http::HttpSender::new(proxy);
+    match channel {
+        Channel::Command { command } => Box::new(command::CommandChannel::new(command)),
+        Channel::Slack { url } => {
+            Box::new(slack::Slack::new(slack::Destination::Webhook(url.clone()), sender()))
+        }
+        Channel::SlackToken { token, channel } => {
+            let destination = slack::Destination::Channel { token: token.clone(), channel: channel.clone() };
+            Box::new(slack::Slack::new(destination, sender()))
+        }
+        Channel::Teams { url } => Box::new(teams::Teams::new(url, sender())),
+        Channel::PagerDuty { key, api } => Box::new(pagerduty::PagerDuty::new(key, api, sender())),
+        Channel::Alertmanager { url, hold } => {
+            Box::new(alertmanager::Alertmanager::new(url, *hold, sender()))
+        }
+        Channel::Webhook { url, secret, format, header } => {
+            Box::new(webhook::Webhook::new(url, secret.as_ref(), *format, header.as_ref(), sender()))
+        }
+        Channel::Ntfy { url, token } => Box::new(ntfy::Ntfy::new(url, token.as_ref(), sender())),
+        Channel::DingTalk { .. }
+        | Channel::WeCom { .. }
+        | Channel::Feishu { .. }
+        | Channel::Telegram { .. }
+        | Channel::Twilio { .. }
+        | Channel::Aliyun { .. }
+        | Channel::SmsCommand { .. } => Box::new(Missing(channel.name())),
+    }
+}
+
+/// A channel that this version cannot open.
+struct Missing(&'static str);
+
+impl DeliveryChannel for Missing {
+    fn send(
+        &mut self,
+        _: &OutgoingAlert<'_>,
+        _: &mut dyn DeliveryProgress,
+    ) -> Result<Receipt, DeliveryError> {
+        Err(DeliveryError::unreachable(format!("this version of ironlance cannot send by {}", self.0)))
     }
 }

@@ -6,17 +6,28 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
 use super::machine::Input;
-use super::schedule::QueueKey;
-use super::worker::{AttemptResult, DeliveryWorker, Message, failed_attempt};
-use crate::channel::{DeliveryChannel, DeliveryError, DeliveryProgress, Receipt, RecipientRefusal, Retry};
+use super::schedule::{QueueKey, QueueRules};
+use super::worker::{AttemptResult, DeliveryWorker, Message, failed_attempt, failure_of};
+use crate::channel::pace::pace_of;
+use crate::channel::{
+    DeliveryChannel, DeliveryError, DeliveryProgress, OutgoingAlert, Receipt, RecipientRefusal, Retry,
+};
 use crate::log;
-use crate::outbox::record::StoredAlert;
+use crate::outbox::record::{FailedAttempt, StoredAlert};
 use crate::outbox::unix_time;
 use crate::receiver::Transport;
+use crate::render::card::Detail;
 
 /// The queue of a transport: its alerts can share a connection.
 pub(super) fn queue_key(transport: &Transport) -> QueueKey {
-    serde_json::to_string(transport).expect("a transport has only strings for keys")
+    let rules = match transport {
+        Transport::Sendmail { .. } | Transport::BodyOnly { .. } | Transport::Smtp(_) => QueueRules::default(),
+        Transport::Channel { channel, .. } => {
+            QueueRules { pace: pace_of(channel), is_ordered: channel.is_stateful() }
+        }
+    };
+    let transport = serde_json::to_string(transport).expect("a transport has only strings for keys");
+    QueueKey { transport, rules }
 }
 
 /// What the thread of a queue knows of alerts, by their ids.
@@ -97,14 +108,14 @@ pub(super) fn run_queue(
                 let channel = open.get_or_insert_with(|| (worker.open)(&transport));
                 let mut steps =
                     ProgressReporter { watcher: (worker.progress)(), queue, tell, last_told: Instant::now() };
-                let tried = state.tried(&stored, Instant::now());
+                let (tried, detail) = (state.tried(&stored, Instant::now()), stored.detail());
                 // A panic in one channel must not stop the others.
                 let attempt =
                     AssertUnwindSafe(|| worker.attempt(channel.as_mut(), &mut steps, stored, &mut state));
                 catch_unwind(attempt).unwrap_or_else(|_| {
                     open = None;
                     let reason = format!("internal error with {transport}");
-                    worker.failed(&id, DeliveryError::Unreachable(reason), tried)
+                    worker.failed(&id, DeliveryError::unreachable(reason), tried, detail)
                 })
             },
         );
@@ -113,6 +124,33 @@ pub(super) fn run_queue(
         }
         if tell.send(Message::Finished(queue.clone(), id, result)).is_err() {
             return;
+        }
+    }
+}
+
+/// How old a message is when its reader is told that it is late, in seconds.
+const LATE: i64 = 300;
+
+/// Sends an alert, and sends less of it where the channel does not take the content: all of a card, without markup, its
+/// title. Gives what the next attempt begins with as well.
+fn send_down_the_ladder(
+    channel: &mut dyn DeliveryChannel,
+    stored: &StoredAlert,
+    steps: &mut dyn DeliveryProgress,
+) -> (Result<Receipt, DeliveryError>, Detail) {
+    let alert = &stored.alert;
+    let age = unix_time().saturating_sub(alert.created);
+    let last = stored.attempts.last().filter(|_| age >= LATE);
+    let late = last.map(|attempt| (age.unsigned_abs(), attempt.reason.as_str()));
+    let mut detail = stored.detail();
+    loop {
+        let outcome = channel.send(&OutgoingAlert { alert, detail, late }, steps);
+        match (outcome, detail.plainer()) {
+            (Err(DeliveryError::Unfit { reason }), Some(plainer)) => {
+                log(&format!("{}: the message is sent plainer: {reason}", alert.receiver));
+                detail = plainer;
+            }
+            (outcome, _) => return (outcome, detail),
         }
     }
 }
@@ -142,13 +180,15 @@ impl DeliveryWorker {
                 Err(AttemptResult::Closed(None))
             }
             Err(error) if error.is_damage() => Err(self.dead_letter_alert(id, error.to_string(), 0)),
-            Err(error) => Err(self.failed(id, DeliveryError::Deferred(error.to_string()), 0)),
+            Err(error) => Err(self.failed(id, DeliveryError::deferred(error.to_string()), 0, Detail::Rich)),
         }
     }
 
-    /// Records an attempt that failed. `tried` is for how long the alert has been tried, in seconds.
-    fn failed(&self, id: &str, undelivered: DeliveryError, tried: u64) -> AttemptResult {
-        self.store.record_attempt(id, &failed_attempt(undelivered.reason(), tried));
+    /// Records an attempt that failed. `tried` is for how long the alert has been tried, in seconds; `detail` what the next
+    /// attempt begins with.
+    fn failed(&self, id: &str, undelivered: DeliveryError, tried: u64, detail: Detail) -> AttemptResult {
+        let attempt = FailedAttempt { detail, ..failed_attempt(undelivered.reason(), tried) };
+        self.store.record_attempt(id, &attempt);
         AttemptResult::Failed(undelivered)
     }
 
@@ -178,15 +218,17 @@ impl DeliveryWorker {
         if let Some(to) = state.left.get(id) {
             stored.alert.receiver.to.clone_from(to);
         }
-        let outcome = channel.send(&stored.alert, steps);
+        let (outcome, detail) = send_down_the_ladder(channel, &stored, steps);
         let tried = state.tried(&stored, Instant::now());
         match outcome {
             Ok(receipt) => self.finish_sent(&stored, &receipt, state, tried),
-            Err(DeliveryError::Rejected(reason)) => self.dead_letter_alert(id, reason, tried),
+            Err(DeliveryError::Rejected { reason } | DeliveryError::Unfit { reason }) => {
+                self.dead_letter_alert(id, reason, tried)
+            }
             Err(undelivered) if self.is_too_old(&stored, tried) => {
                 self.dead_letter_alert(id, format!("too old; last: {}", undelivered.reason()), tried)
             }
-            Err(undelivered) => self.failed(id, undelivered, tried),
+            Err(undelivered) => self.failed(id, undelivered, tried, detail),
         }
     }
 
@@ -216,7 +258,7 @@ impl DeliveryWorker {
             dead.receiver.to = recipients(&never);
             let error = self.store.dead_letter_part(&dead, &failed_attempt(&refusal.reason, tried));
             let error = error.err().map(|error| format!(" ({error})")).unwrap_or_default();
-            log(&format!("Error sending email: to {}: given up: {}{error}", dead.receiver, refusal.reason));
+            log(&format!("{}given up: {}{error}", failure_of(Some(&dead)), refusal.reason));
         }
         if !later.is_empty() {
             let mut rest = stored.clone();
@@ -226,7 +268,7 @@ impl DeliveryWorker {
                 state.left.insert(id.clone(), rest.alert.receiver.to);
             }
             let reasons: Vec<&str> = later.iter().map(|refusal| refusal.reason.as_str()).collect();
-            return self.failed(id, DeliveryError::Deferred(reasons.join("; ")), tried);
+            return self.failed(id, DeliveryError::deferred(reasons.join("; ")), tried, stored.detail());
         }
         self.remove(id);
         AttemptResult::Sent {

@@ -12,6 +12,7 @@ use crate::outbox::record::FailedAttempt;
 use crate::outbox::store::Store;
 use crate::outbox::unix_time;
 use crate::receiver::Transport;
+use crate::render::card::Detail;
 use crate::{log, number_of_env};
 
 /// How long an alert is tried, unless `IRONLANCE_OUTBOX_DAYS` says otherwise.
@@ -106,25 +107,26 @@ impl DeliveryWorker {
 
     /// Makes an alert a dead letter. `tried` is for how long it was tried, in seconds.
     pub(super) fn dead_letter(&self, id: &str, reason: &str, tried: u64) {
-        let to = to_receiver(self.store.load(id).ok().flatten().map(|stored| stored.alert).as_ref());
+        let failure = failure_of(self.store.load(id).ok().flatten().map(|stored| stored.alert).as_ref());
         match self.store.dead_letter(id, &failed_attempt(reason, tried)) {
             Ok(()) => {
                 let hint = self.store.location_hint(id);
-                log(&format!("Error sending email: {to}given up{hint}: {reason}"));
+                log(&format!("{failure}given up{hint}: {reason}"));
             }
             Err(error) => log(&format!("cannot give up the alert {id} ({reason}): {error}")),
         }
     }
 }
 
-/// `to ADDRESSES by CHANNEL: `; nothing for an alert that cannot be read.
-pub(super) fn to_receiver(alert: Option<&Alert>) -> String {
-    alert.map(|alert| format!("to {}: ", alert.receiver)).unwrap_or_default()
+/// `Error sending CHANNEL: to RECEIVER by CHANNEL: `; `Error sending email: ` for an alert that cannot be read.
+pub(super) fn failure_of(alert: Option<&Alert>) -> String {
+    let Some(alert) = alert else { return "Error sending email: ".to_owned() };
+    format!("Error sending {}: to {}: ", alert.receiver.transport.kind(), alert.receiver)
 }
 
 /// An attempt that failed now.
 pub(super) fn failed_attempt(reason: &str, tried: u64) -> FailedAttempt {
-    FailedAttempt { at: unix_time(), reason: reason.to_owned(), tried }
+    FailedAttempt { at: unix_time(), reason: reason.to_owned(), tried, detail: Detail::Rich }
 }
 
 impl AttemptResult {
@@ -133,9 +135,14 @@ impl AttemptResult {
         match self {
             Self::Sent { .. } => ScheduleOutcome::Done { reached: true },
             Self::Closed(_) | Self::Moved => ScheduleOutcome::Done { reached: false },
-            Self::Failed(DeliveryError::Unreachable(_)) => ScheduleOutcome::Unreachable,
-            Self::Failed(DeliveryError::Deferred(_) | DeliveryError::Rejected(_)) => {
-                ScheduleOutcome::Deferred
+            Self::Failed(DeliveryError::Unreachable { after, .. }) => {
+                ScheduleOutcome::Unreachable { after: *after }
+            }
+            Self::Failed(DeliveryError::Deferred { after, .. }) => {
+                ScheduleOutcome::Deferred { after: *after }
+            }
+            Self::Failed(DeliveryError::Unfit { .. } | DeliveryError::Rejected { .. }) => {
+                ScheduleOutcome::Deferred { after: None }
             }
         }
     }

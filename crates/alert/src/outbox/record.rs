@@ -14,11 +14,13 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::alert::{Alert, AlertEntry};
-use crate::notification::Notification;
 use crate::receiver::{Format, Receiver};
+use crate::render::card::Detail;
 
-/// The version of this format.
+/// The version of a file without cards. Every version reads it.
 const VERSION: u32 = 1;
+/// The version of a file with a card: a deliverer that does not know cards makes it a dead letter, and sends no part of it.
+const CARD_VERSION: u32 = 2;
 
 /// A line of an alert file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,6 +69,8 @@ pub struct EntryRecord {
     details: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     notification: Option<serde_json::Value>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    card: Option<serde_json::Value>,
     /// The event as it came from the supervisor.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) event: Option<String>,
@@ -85,6 +89,9 @@ pub struct FailedAttempt {
     /// For how long it had been tried by then, in seconds of a monotonic clock.
     #[serde(default, skip_serializing_if = "is_default")]
     pub tried: u64,
+    /// What the next attempt begins with: what the channel has refused is not sent again.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub detail: Detail,
 }
 
 /// Whether a field need not be written.
@@ -114,6 +121,11 @@ impl StoredAlert {
     /// An alert without attempts.
     pub const fn new(alert: Alert) -> Self {
         Self { alert, attempts: Vec::new(), unacked: None, sent: false, damaged: 0 }
+    }
+
+    /// How much of a card the next attempt begins with.
+    pub fn detail(&self) -> Detail {
+        self.attempts.last().map(|attempt| attempt.detail).unwrap_or_default()
     }
 
     /// Checks that a file of this name may hold this alert.
@@ -160,7 +172,8 @@ impl AlertHeader {
         let digest = route.format == Format::Digest;
         let form = if digest { Format::Mail } else { route.format };
         let siblings = siblings.iter().map(|sibling| sibling.id.clone()).collect();
-        Self { v: VERSION, id, origin, host, created, route, subject, form, digest, siblings }
+        let v = if form == Format::Card { CARD_VERSION } else { VERSION };
+        Self { v, id, origin, host, created, route, subject, form, digest, siblings }
     }
 
     /// The alert, without entries.
@@ -174,11 +187,10 @@ impl AlertHeader {
 
 impl EntryRecord {
     fn into_entry(self) -> AlertEntry {
-        let known = |value| serde_json::from_value::<Notification>(value).ok();
-        match self.notification.and_then(known) {
-            Some(notification) => AlertEntry::Notification(notification),
-            None => AlertEntry::Text { text: self.text, details: self.details },
-        }
+        let notification = || serde_json::from_value(self.notification?).ok().map(AlertEntry::Notification);
+        let card = self.card.and_then(|card| serde_json::from_value(card).ok());
+        let known = card.map(AlertEntry::Card).or_else(notification);
+        known.unwrap_or(AlertEntry::Text { text: self.text, details: self.details })
     }
 }
 
@@ -190,12 +202,13 @@ pub fn line(record: &OutboxRecord) -> String {
 /// An entry of an alert as a line; `event` is the one it was made of, `at` when it happened, if later than the header.
 pub fn entry_line(entry: &AlertEntry, format: Format, event: Option<&str>, at: Option<i64>) -> String {
     let (text, details) = (entry.render(format).into_owned(), entry.details().map(Into::into));
-    let notification = match entry {
-        AlertEntry::Notification(notification) => serde_json::to_value(notification).ok(),
-        AlertEntry::Text { .. } => None,
+    let (notification, card) = match entry {
+        AlertEntry::Notification(notification) => (serde_json::to_value(notification).ok(), None),
+        AlertEntry::Card(card) => (None, serde_json::to_value(card).ok()),
+        AlertEntry::Text { .. } => (None, None),
     };
     let event = event.map(str::to_owned);
-    line(&OutboxRecord::Entry(Box::new(EntryRecord { text, details, notification, event, at })))
+    line(&OutboxRecord::Entry(Box::new(EntryRecord { text, details, notification, card, event, at })))
 }
 
 /// A whole alert as a file; `event` is the one that its last entry was made of.
@@ -271,8 +284,8 @@ impl StoredAlert {
 pub(super) fn parse(bytes: &[u8]) -> Result<OutboxRecord, String> {
     let record: OutboxRecord = checked_line::decode(bytes).map_err(|error| error.to_string())?;
     match record {
-        OutboxRecord::Header(header) if header.v != VERSION => {
-            Err(format!("version {}, not {VERSION}", header.v))
+        OutboxRecord::Header(header) if !matches!(header.v, VERSION | CARD_VERSION) => {
+            Err(format!("version {}, not {VERSION} or {CARD_VERSION}", header.v))
         }
         OutboxRecord::Header(header) if header.route.to.is_empty() => Err("no recipient".to_owned()),
         record => Ok(record),
@@ -282,7 +295,9 @@ pub(super) fn parse(bytes: &[u8]) -> Result<OutboxRecord, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::notification::{Cause, ProcessDetails};
+    use crate::card::{Card, Language};
+    use crate::notification::{Cause, Notification, ProcessDetails};
+    use crate::render::card::samples;
     use proptest::prelude::*;
 
     fn alert(texts: &[String]) -> Alert {
@@ -367,6 +382,44 @@ mod tests {
         let newer = format!("{header}\n{:08x} {json}\n", crc32fast::hash(json.as_bytes()));
         let stored = read(newer.as_bytes()).unwrap();
         assert_eq!((stored.alert.text(), stored.damaged), (alert.text(), 0));
+        assert!(matches!(&stored.alert.entries[0], AlertEntry::Text { .. }));
+    }
+
+    fn sample() -> Card {
+        samples::all(Language::English).remove(0).1
+    }
+
+    #[test]
+    fn a_card_is_read_as_data_and_is_no_alert_for_a_version_without_cards() {
+        let card = sample();
+        let mut alert = Alert { entries: vec![AlertEntry::Card(Box::new(card))], ..alert(&[]) };
+        alert.receiver.format = Format::Card;
+        let text = file(&alert, None);
+        assert!(
+            text.contains(r#""v":2,"#) && text.contains(r#""text":"error shop:web: down, crash""#),
+            "{text}"
+        );
+        let mut stored = read(text.as_bytes()).unwrap();
+        assert_eq!((&stored.alert, stored.detail()), (&alert, Detail::Rich));
+        stored.apply(OutboxRecord::Attempt(FailedAttempt {
+            at: 7,
+            reason: "invalid_blocks".into(),
+            tried: 1,
+            detail: Detail::Plain,
+        }));
+        assert_eq!(stored.detail(), Detail::Plain);
+    }
+
+    #[test]
+    fn a_card_that_this_version_cannot_read_is_a_text() {
+        let mut alert = Alert { entries: vec![AlertEntry::Card(Box::new(sample()))], ..alert(&[]) };
+        alert.receiver.format = Format::Card;
+        let text = file(&alert, None);
+        let json =
+            text.lines().nth(1).unwrap().split_once(' ').unwrap().1.replace(r#""crash""#, r#""explosion""#);
+        let newer =
+            format!("{}\n{:08x} {json}\n", text.lines().next().unwrap(), crc32fast::hash(json.as_bytes()));
+        let stored = read(newer.as_bytes()).unwrap();
         assert!(matches!(&stored.alert.entries[0], AlertEntry::Text { .. }));
     }
 

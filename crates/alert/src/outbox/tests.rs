@@ -9,6 +9,7 @@ use super::*;
 use crate::alert::Alert;
 use crate::alert::AlertEntry;
 use crate::receiver::Format;
+use crate::render::card::Detail;
 
 fn alert(origin: &str, text: &str) -> Alert {
     Alert { origin: origin.into(), ..Alert::sample("true", text) }
@@ -22,14 +23,14 @@ fn texts(entries: &[AlertEntry]) -> Vec<&str> {
     fn text(entry: &AlertEntry) -> &str {
         match entry {
             AlertEntry::Text { text, .. } => text,
-            AlertEntry::Notification(_) => panic!("no text"),
+            AlertEntry::Notification(_) | AlertEntry::Card(_) => panic!("no text"),
         }
     }
     entries.iter().map(text).collect()
 }
 
 fn failed(at: i64, reason: &str) -> FailedAttempt {
-    FailedAttempt { at, reason: reason.into(), tried: 0 }
+    FailedAttempt { at, reason: reason.into(), tried: 0, detail: Detail::Rich }
 }
 
 fn empty(origin: &str) -> Alert {

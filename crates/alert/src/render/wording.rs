@@ -30,7 +30,7 @@ pub fn subject(notification: &Notification) -> String {
 /// The text in the format of a receiver, without Details.
 pub fn entry(notification: &Notification, format: Format) -> String {
     match format {
-        Format::Mail => mail(notification),
+        Format::Mail | Format::Card => mail(notification),
         Format::Digest => digest(notification),
         Format::Sms { .. } => sms(notification),
     }

@@ -12,8 +12,7 @@ use crate::notification::Notification;
 use crate::outbox::batch::Batch;
 use crate::outbox::record::StoredAlert;
 use crate::outbox::{Outbox, OutboxError, OutboxFolder, TransportOverride, new_id, unix_time};
-use crate::receiver::{Receiver, Transport};
-use crate::secret::{Secret, reveal};
+use crate::receiver::Receiver;
 pub use outbox_delivery::OutboxDelivery;
 
 /// The entries of a batch that have details.
@@ -47,7 +46,9 @@ pub struct Submitter {
 impl Submitter {
     /// Opens the outbox, finishes what an earlier process was killed in, and starts delivering what waits.
     pub fn open(mut options: SubmitterOptions) -> Self {
-        embed_password(&mut options.receiver.transport);
+        if let Err(error) = options.receiver.transport.embed_environment() {
+            log(&error.to_string());
+        }
         let delivery = OutboxDelivery::new(&options.state_dir, options.program.clone());
         let mut submitter = Self { delivery, batch: None, has_stored: true, options };
         if submitter.is_open() {
@@ -223,18 +224,6 @@ impl Submitter {
     /// At most once a minute, starts a deliverer if alerts wait, and removes dead letters that are too old.
     pub fn kick_stale(&mut self) {
         self.delivery.kick_stale();
-    }
-}
-
-/// Puts a password of this process's environment into the transport: the deliverer may have another environment.
-fn embed_password(transport: &mut Transport) {
-    if let Transport::Smtp(server) = transport
-        && let Some(secret @ Secret::Env(_)) = &server.password
-    {
-        match reveal(secret) {
-            Ok(password) => server.password = Some(Secret::Literal(password)),
-            Err(error) => log(&error.to_string()),
-        }
     }
 }
 

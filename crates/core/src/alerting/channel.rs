@@ -172,6 +172,30 @@ impl Channel {
         }
     }
 
+    /// All of its secrets.
+    pub fn secrets_mut(&mut self) -> Vec<&mut Secret> {
+        match self {
+            Self::Slack { url }
+            | Self::Teams { url }
+            | Self::WeCom { url, .. }
+            | Self::Alertmanager { url, .. } => {
+                vec![url]
+            }
+            Self::SlackToken { token, .. } | Self::Telegram { token, .. } => vec![token],
+            Self::PagerDuty { key, .. } => vec![key],
+            Self::Twilio { secret, .. } | Self::Aliyun { secret, .. } => vec![secret],
+            Self::DingTalk { url, secret, .. } | Self::Feishu { url, secret, .. } => {
+                [url].into_iter().chain(secret).collect()
+            }
+            Self::Webhook { url, secret, header, .. } => {
+                let header = header.as_mut().map(|(_, value)| value);
+                [url].into_iter().chain(secret).chain(header).collect()
+            }
+            Self::Ntfy { url, token } => [url].into_iter().chain(token).collect(),
+            Self::SmsCommand { .. } | Self::Command { .. } => Vec::new(),
+        }
+    }
+
     /// Whether it keeps an incident of its own, opened and closed by key: its messages must arrive in order, and each
     /// incident is told by itself.
     pub const fn is_stateful(&self) -> bool {

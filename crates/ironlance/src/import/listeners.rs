@@ -199,6 +199,8 @@ fn about_route(receiver: Option<&Receiver>, remarks: &mut Remarks) {
             }
         }
         Transport::Sendmail { command } | Transport::BodyOnly { command } => mailer(command, remarks),
+        // No option of a listener makes one.
+        Transport::Channel { .. } => {}
     }
 }
 

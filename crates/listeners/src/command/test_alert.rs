@@ -3,9 +3,10 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use ironlance_alert::channel::{self, DeliveryProgress};
+use ironlance_alert::channel::{self, DeliveryProgress, OutgoingAlert};
 use ironlance_alert::notification::Cause;
 use ironlance_alert::outbox::{new_id, unix_time};
+use ironlance_alert::render::card::Detail;
 use ironlance_alert::render::wording;
 use ironlance_alert::{Alert, Notification, Receiver};
 use ironlance_core::redact::redact_words;
@@ -57,7 +58,8 @@ pub(super) fn run(command: &str, receiver: &Receiver, ignored: &[String]) -> Exi
         subject: Some(wording::subject(&notification)),
         entries: vec![notification.into()],
     };
-    match channel::open(&receiver.transport).send(&alert, &mut aloud) {
+    let outgoing = OutgoingAlert { alert: &alert, detail: Detail::default(), late: None };
+    match channel::open(&receiver.transport).send(&outgoing, &mut aloud) {
         Ok(receipt) if receipt.refused.is_empty() => {
             aloud.step("the test alert was sent");
             ExitCode::SUCCESS

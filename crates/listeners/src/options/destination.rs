@@ -63,7 +63,7 @@ pub(super) fn resolve(
     };
     let from = match (&mail.from, &transport) {
         (None, Transport::Smtp(_)) => Some(format!("ironlance@{}", environment.host)),
-        (from, Transport::Smtp(_) | Transport::Sendmail { .. } | Transport::BodyOnly { .. }) => from.clone(),
+        (from, _) => from.clone(),
     };
     if to.is_empty() {
         if test_alert {
@@ -79,7 +79,7 @@ pub(super) fn resolve(
     // Only a server needs the recipients one by one; a command gets the To line as given.
     let to = match &transport {
         Transport::Smtp(_) => to,
-        Transport::Sendmail { .. } | Transport::BodyOnly { .. } => vec![email.clone()],
+        _ => vec![email.clone()],
     };
     Ok(ListenerDestination {
         receiver: Some(Receiver { name: String::new(), transport, from, to, format: Format::Mail }),

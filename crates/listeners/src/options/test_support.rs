@@ -69,6 +69,7 @@ pub(super) fn mailer(receiver: Option<&Receiver>) -> String {
         Some(Transport::Sendmail { command }) => command.clone(),
         Some(Transport::BodyOnly { command }) => format!("{command} (body only)"),
         Some(Transport::Smtp(server)) => server.to_string(),
+        Some(Transport::Channel { channel, .. }) => channel.name().into(),
         None => SENDMAIL.into(),
     }
 }
@@ -87,6 +88,7 @@ pub(super) fn describe_route(receiver: &Receiver) -> String {
             };
             format!("{server} {security} {:?}", server.password)
         }
+        Transport::Channel { channel, .. } => channel.name().into(),
     };
     format!("{by} from {} to {}", or_dash(receiver.from.as_ref()), receiver.to.join(" "))
 }

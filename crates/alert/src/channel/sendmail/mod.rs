@@ -1,31 +1,21 @@
 //! A command that takes a mail on its standard input, run by `/bin/sh -c` as the originals do.
 
 pub mod input_format;
-mod output_relay;
 
-use std::fs::File;
-use std::io::{self, Seek, Write};
-use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::os::unix::process::ExitStatusExt;
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ironlance_core::redact::{Secrets, program_only};
-use rustix::fs::MemfdFlags;
-use rustix::pipe::{PipeFlags, pipe_with};
-use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
-use super::{DeliveryChannel, DeliveryError, DeliveryProgress, Receipt};
-use crate::alert::Alert;
-use crate::readiness::is_readable_within;
+use super::running_command::{CommandFault, RunningCommand};
+use super::{DeliveryChannel, DeliveryError, DeliveryProgress, OutgoingAlert, Receipt};
 use crate::render::mime;
 use input_format::InputFormat;
-use output_relay::OutputRelay;
 
 /// How long a mailer may take; it only has to hand the mail on.
 const TIMEOUT: Duration = Duration::from_secs(60);
-/// How long it may take to end after it was asked to.
-const GRACE: Duration = Duration::from_secs(2);
 
 /// A sendmail command. Its command line may hold a password: people are shown its program alone.
 #[derive(Debug)]
@@ -49,67 +39,25 @@ impl Sendmail {
         let colon = if last_line.is_empty() { "" } else { ": " };
         format!("{what} ({}){colon}{last_line}", program_only(&self.command))
     }
-
-    /// Starts the command. Its standard input is a file with the whole mail: it gets all of it even if we die, and a mailer
-    /// that does not read cannot block us. Its output goes to our stderr by a relay, so that a broken stderr does not kill
-    /// the mailer.
-    fn start(&self, mail: &[u8]) -> io::Result<(Child, MailerOutput)> {
-        let mut input = File::from(rustix::fs::memfd_create("mail", MemfdFlags::CLOEXEC)?);
-        input.write_all(mail)?;
-        input.rewind()?;
-        let (printed, stdout) = pipe_with(PipeFlags::CLOEXEC)?;
-        let (complained, stderr) = pipe_with(PipeFlags::CLOEXEC)?;
-        let relay = |pipe| OutputRelay::start(File::from(pipe), Arc::clone(&self.secrets));
-        let output = [relay(complained)?, relay(printed)?];
-        let child = Command::new("/bin/sh")
-            .args(["-c", &self.command])
-            .stdin(input)
-            .stdout(Stdio::from(stdout))
-            .stderr(Stdio::from(stderr))
-            .process_group(0)
-            .spawn()?;
-        Ok((child, output))
-    }
-
-    /// Waits for the command; kills its process group when its time is up.
-    fn outcome(&self, mut child: Child) -> Result<ExitStatus, String> {
-        let group = Pid::from_child(&child);
-        let watch = pidfd_open(group, PidfdFlags::empty());
-        let is_late = watch.is_ok_and(|watch| {
-            let is_late = !is_readable_within(&watch, self.timeout);
-            if is_late {
-                // It is not reaped yet, so its process group is still its own. A child may outlive the shell.
-                let _ = kill_process_group(group, Signal::TERM);
-                is_readable_within(&watch, GRACE);
-                let _ = kill_process_group(group, Signal::KILL);
-            }
-            is_late
-        });
-        let status = child.wait().map_err(|error| format!("cannot wait for the mailer: {error}"))?;
-        if is_late {
-            return Err(format!("the mailer did not end within {} s", self.timeout.as_secs()));
-        }
-        Ok(status)
-    }
 }
 
-/// The outputs of a mailer: stderr, stdout.
-type MailerOutput = [OutputRelay; 2];
-
 impl DeliveryChannel for Sendmail {
-    fn send(&mut self, alert: &Alert, progress: &mut dyn DeliveryProgress) -> Result<Receipt, DeliveryError> {
+    fn send(
+        &mut self,
+        outgoing: &OutgoingAlert<'_>,
+        progress: &mut dyn DeliveryProgress,
+    ) -> Result<Receipt, DeliveryError> {
         let mail = match self.input {
-            InputFormat::Mail => mime::mail_for_command(alert),
-            InputFormat::Body => mime::body_for_command(alert),
+            InputFormat::Mail => mime::mail_for_command(outgoing.alert),
+            InputFormat::Body => mime::body_for_command(outgoing.alert),
         };
-        let (child, output) = self.start(&mail).map_err(|error| {
-            DeliveryError::Unreachable(self.fault(&format!("cannot start the mailer: {error}"), ""))
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", &self.command]);
+        let running = RunningCommand::start(&mut command, &mail, &self.secrets).map_err(|error| {
+            DeliveryError::unreachable(self.fault(&format!("cannot start the mailer: {error}"), ""))
         })?;
         progress.step(&format!("started {}", program_only(&self.command)));
-        let status = self.outcome(child);
-        // Its last line, of stderr where there is one.
-        let last_line =
-            output.map(OutputRelay::finish).into_iter().find(|line| !line.is_empty()).unwrap_or_default();
+        let (status, last_line) = running.finish(self.timeout);
         let trouble = match status.map(|status| (status.code(), status.signal())) {
             Ok((Some(0), _)) => {
                 progress.step("the mailer ended with status 0: it has taken the mail");
@@ -121,9 +69,12 @@ impl DeliveryChannel for Sendmail {
             }
             Ok((Some(code), _)) => format!("the mailer ended with status {code}"),
             Ok((None, signal)) => format!("the mailer was ended by signal {}", signal.unwrap_or_default()),
-            Err(trouble) => trouble,
+            Err(CommandFault::Wait(error)) => format!("cannot wait for the mailer: {error}"),
+            Err(CommandFault::Late) => {
+                format!("the mailer did not end within {} s", self.timeout.as_secs())
+            }
         };
-        Err(DeliveryError::Unreachable(self.fault(&trouble, &last_line)))
+        Err(DeliveryError::unreachable(self.fault(&trouble, &last_line)))
     }
 }
 
@@ -132,12 +83,14 @@ mod tests {
     use std::fs;
     use std::time::Instant;
 
+    use crate::alert::Alert;
+
     use super::*;
 
     fn send(command: &str, timeout: Duration) -> Result<Receipt, DeliveryError> {
         let mut alert = Alert::sample(command, &"line\n".repeat(50_000));
         alert.subject = Some("hello".into());
-        Sendmail { timeout, ..Sendmail::new(command, None) }.send(&alert, &mut ())
+        Sendmail { timeout, ..Sendmail::new(command, None) }.send(&(&alert).into(), &mut ())
     }
 
     #[test]
@@ -157,7 +110,7 @@ mod tests {
 
     #[test]
     fn failures_name_the_program_its_status_and_its_last_line() {
-        let failed = |text: &str| Err(DeliveryError::Unreachable(text.into()));
+        let failed = |text: &str| Err(DeliveryError::unreachable(text));
         assert_eq!(send("exit 75", TIMEOUT), failed("the mailer ended with status 75 (exit …)"));
         assert_eq!(send("kill -9 $$", TIMEOUT), failed("the mailer was ended by signal 9 (kill …)"));
         let spoken = "printf 'one\\n\\033two\\n\\n' >&2; echo three; exit 1";
@@ -200,7 +153,7 @@ mod tests {
         );
         let outcome = send(&command, Duration::from_millis(300));
         assert!(
-            matches!(outcome, Err(DeliveryError::Unreachable(text)) if text.contains("did not end within"))
+            matches!(outcome, Err(DeliveryError::Unreachable { reason, .. }) if reason.contains("did not end within"))
         );
         assert!(started.elapsed() < Duration::from_secs(20));
         let pid = fs::read_to_string(pid_file).unwrap();

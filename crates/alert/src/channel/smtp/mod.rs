@@ -15,8 +15,7 @@ use std::io;
 
 use tokio::runtime::{Builder, Runtime};
 
-use super::{DeliveryChannel, DeliveryError, DeliveryProgress, Receipt};
-use crate::alert::Alert;
+use super::{DeliveryChannel, DeliveryError, DeliveryProgress, OutgoingAlert, Receipt};
 use crate::receiver::SmtpServer;
 use dialogue::Timeouts;
 use session::SmtpSession;
@@ -42,11 +41,15 @@ impl Smtp {
 }
 
 impl DeliveryChannel for Smtp {
-    fn send(&mut self, alert: &Alert, progress: &mut dyn DeliveryProgress) -> Result<Receipt, DeliveryError> {
+    fn send(
+        &mut self,
+        outgoing: &OutgoingAlert<'_>,
+        progress: &mut dyn DeliveryProgress,
+    ) -> Result<Receipt, DeliveryError> {
         let Self { server, timeouts, session: kept, runtime } = self;
         let runtime = match runtime {
             Ok(runtime) => runtime,
-            Err(error) => return Err(DeliveryError::Unreachable(format!("cannot start a runtime: {error}"))),
+            Err(error) => return Err(DeliveryError::unreachable(format!("cannot start a runtime: {error}"))),
         };
         runtime.block_on(async {
             let mut alive = None;
@@ -57,7 +60,7 @@ impl DeliveryChannel for Smtp {
                 Some(session) => session,
                 None => SmtpSession::open(server, timeouts, progress).await?,
             };
-            let outcome = session.send(alert, progress).await;
+            let outcome = session.send(outgoing.alert, progress).await;
             if session.is_spent(MAILS_PER_CONNECTION) {
                 session.quit().await;
             } else {

@@ -35,7 +35,7 @@ impl SmtpSession {
         progress: &mut dyn DeliveryProgress,
     ) -> Result<Self, DeliveryError> {
         let password = server.password.as_ref().map(secret::reveal).transpose();
-        let password = password.map_err(|error| DeliveryError::Unreachable(error.to_string()))?;
+        let password = password.map_err(|error| DeliveryError::unreachable(error.to_string()))?;
         let (stream, hello) = connect(server, timeouts, progress).await?;
         let mut session = Self {
             dialogue: Dialogue::new(stream, timeouts.clone()),
@@ -109,12 +109,12 @@ impl SmtpSession {
             return Err(self.refused("the mail", &reply));
         }
         progress.step(&format!("message accepted: {reply}"));
-        Ok(Receipt { refused })
+        Ok(Receipt { refused, ..Receipt::default() })
     }
 
     /// The MAIL command, with SIZE (RFC 1870) and SMTPUTF8 (RFC 6531) where they are offered and needed.
     fn sender(&self, from: &str, to: &[String], size: usize) -> Result<String, DeliveryError> {
-        check_address(from).map_err(DeliveryError::Rejected)?;
+        check_address(from).map_err(DeliveryError::rejected)?;
         let from = bare(from);
         let mut command = format!("MAIL FROM:<{from}>");
         if self.offers("SIZE").is_some() {
@@ -124,7 +124,7 @@ impl SmtpSession {
         if beyond_ascii && self.offers("SMTPUTF8").is_some() {
             command.push_str(" BODY=8BITMIME SMTPUTF8");
         } else if !from.is_ascii() {
-            return Err(DeliveryError::Rejected(self.ascii_only()));
+            return Err(DeliveryError::rejected(self.ascii_only()));
         }
         Ok(command)
     }
@@ -246,7 +246,7 @@ impl SmtpSession {
             }
         }
         // The connection still works.
-        Err(DeliveryError::Unreachable(format!("cannot log in to {}: {verdict}", self.server)))
+        Err(DeliveryError::unreachable(format!("cannot log in to {}: {verdict}", self.server)))
     }
 
     /// Sends a command; a lost connection and a 421 make the server unreachable.
@@ -268,8 +268,8 @@ impl SmtpSession {
         match reply.code {
             421 => self.lost(reply),
             code if is_about_us(code) => self.lost(&format!("it refused {what}: {reply}")),
-            _ if reply.is_permanent() => DeliveryError::Rejected(reason),
-            _ => DeliveryError::Deferred(reason),
+            _ if reply.is_permanent() => DeliveryError::rejected(reason),
+            _ => DeliveryError::deferred(reason),
         }
     }
 }
@@ -285,14 +285,14 @@ fn all_refused(refused: &[RecipientRefusal]) -> DeliveryError {
         refused.iter().map(|refusal| format!("{}: {}", refusal.recipient, refusal.reason)).collect();
     let reason = format!("no recipient accepted: {}", reasons.join("; "));
     if refused.iter().all(|refusal| refusal.retry == Retry::Never) {
-        DeliveryError::Rejected(reason)
+        DeliveryError::rejected(reason)
     } else {
-        DeliveryError::Deferred(reason)
+        DeliveryError::deferred(reason)
     }
 }
 
 fn cannot_send(server: &dyn Display, error: &dyn Display) -> DeliveryError {
-    DeliveryError::Unreachable(format!("cannot send by {server}: {error}"))
+    DeliveryError::unreachable(format!("cannot send by {server}: {error}"))
 }
 
 /// The stream to a server, and the name to greet it with.
@@ -301,7 +301,7 @@ async fn connect(
     timeouts: &Timeouts,
     progress: &mut dyn DeliveryProgress,
 ) -> Result<(NetStream, String), DeliveryError> {
-    let unreachable = |error| DeliveryError::Unreachable(format!("cannot reach {server}: {error}"));
+    let unreachable = |error| DeliveryError::unreachable(format!("cannot reach {server}: {error}"));
     let addresses = timed(timeouts.resolve, dial::resolve(&server.host, server.port)).await;
     let addresses = addresses.map_err(unreachable)?;
     let shown: Vec<String> = addresses.iter().map(|address| address.ip().to_string()).collect();

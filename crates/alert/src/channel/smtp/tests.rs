@@ -7,6 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::*;
+use crate::alert::Alert;
 use crate::channel::{RecipientRefusal, Retry};
 use crate::receiver::{Security, Transport};
 use crate::secret::Secret;
@@ -98,12 +99,12 @@ fn alert(server: &SmtpServer, to: &[&str], text: &str) -> Alert {
 fn send(script: Script) -> Result<Receipt, DeliveryError> {
     let (port, _lines) = serve(script);
     let server = server(port);
-    channel(&server).send(&alert(&server, &["a@example.com", "b@example.com"], "text"), &mut ())
+    channel(&server).send(&(&alert(&server, &["a@example.com", "b@example.com"], "text")).into(), &mut ())
 }
 
 fn unreachable(outcome: Result<Receipt, DeliveryError>) -> String {
     match outcome {
-        Err(DeliveryError::Unreachable(reason)) => reason,
+        Err(DeliveryError::Unreachable { reason, .. }) => reason,
         other => panic!("{other:?}"),
     }
 }
@@ -114,7 +115,7 @@ fn a_server_that_refuses_the_login_gets_a_quit() {
         let (port, lines) = serve(script);
         let (user, password) = (Some("joe".into()), Some(Secret::Literal("pw".into())));
         let server = SmtpServer { user, password, ..server(port) };
-        unreachable(channel(&server).send(&alert(&server, &["a@example.com"], "text"), &mut ()));
+        unreachable(channel(&server).send(&(&alert(&server, &["a@example.com"], "text")).into(), &mut ()));
         let said = std::iter::from_fn(|| lines.recv_timeout(Duration::from_secs(30)).ok());
         assert!(said.into_iter().any(|line| line == "QUIT"), "{script:?}");
     }
@@ -126,8 +127,8 @@ fn a_mail_is_given_to_the_server_with_its_dots_doubled() {
     let server = server(port);
     let mut channel = channel(&server);
     let sent = alert(&server, &["a@example.com", "B <b@example.com>"], ".dot\n..\nend");
-    assert_eq!(channel.send(&sent, &mut ()), Ok(Receipt::default()));
-    assert_eq!(channel.send(&sent, &mut ()), Ok(Receipt::default()));
+    assert_eq!(channel.send(&(&sent).into(), &mut ()), Ok(Receipt::default()));
+    assert_eq!(channel.send(&(&sent).into(), &mut ()), Ok(Receipt::default()));
     drop(channel);
     let said: Vec<String> = lines.iter().take_while(|line| line != "QUIT").collect();
     assert!(said[0].starts_with("EHLO "), "{said:?}");
@@ -142,7 +143,7 @@ fn a_mail_is_given_to_the_server_with_its_dots_doubled() {
 fn a_server_that_is_not_there_or_says_nothing_is_unreachable() {
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let gone = server(free);
-    let reason = unreachable(channel(&gone).send(&alert(&gone, &["a@b"], "text"), &mut ()));
+    let reason = unreachable(channel(&gone).send(&(&alert(&gone, &["a@b"], "text")).into(), &mut ()));
     assert_eq!(reason, format!("cannot reach smtp://127.0.0.1:{free}: [Errno 111] Connection refused"));
     assert!(unreachable(send(&[("", "HANG")])).ends_with("timed out before its banner"));
     assert!(unreachable(send(&[("", "CLOSE")])).ends_with("the server hung up before its banner"));
@@ -155,15 +156,15 @@ fn a_server_that_is_not_there_or_says_nothing_is_unreachable() {
 
 #[test]
 fn temporary_and_permanent_refusals_are_distinguished() {
-    assert!(matches!(send(&[("MAIL", "451 later")]), Err(DeliveryError::Deferred(_))));
-    assert!(matches!(send(&[("MAIL", "550 never")]), Err(DeliveryError::Rejected(_))));
-    assert!(matches!(send(&[("MAIL", "530 first STARTTLS")]), Err(DeliveryError::Unreachable(_))));
-    assert!(matches!(send(&[("RCPT", "530 first AUTH")]), Err(DeliveryError::Unreachable(_))));
-    assert!(matches!(send(&[("RCPT TO:<b@", "538 first TLS")]), Err(DeliveryError::Unreachable(_))));
-    assert!(matches!(send(&[("RCPT", "450 later")]), Err(DeliveryError::Deferred(_))));
-    assert!(matches!(send(&[("RCPT", "550 never")]), Err(DeliveryError::Rejected(_))));
-    assert!(matches!(send(&[(".", "451 later")]), Err(DeliveryError::Deferred(_))));
-    assert!(matches!(send(&[(".", "554 spam")]), Err(DeliveryError::Rejected(_))));
+    assert!(matches!(send(&[("MAIL", "451 later")]), Err(DeliveryError::Deferred { .. })));
+    assert!(matches!(send(&[("MAIL", "550 never")]), Err(DeliveryError::Rejected { .. })));
+    assert!(matches!(send(&[("MAIL", "530 first STARTTLS")]), Err(DeliveryError::Unreachable { .. })));
+    assert!(matches!(send(&[("RCPT", "530 first AUTH")]), Err(DeliveryError::Unreachable { .. })));
+    assert!(matches!(send(&[("RCPT TO:<b@", "538 first TLS")]), Err(DeliveryError::Unreachable { .. })));
+    assert!(matches!(send(&[("RCPT", "450 later")]), Err(DeliveryError::Deferred { .. })));
+    assert!(matches!(send(&[("RCPT", "550 never")]), Err(DeliveryError::Rejected { .. })));
+    assert!(matches!(send(&[(".", "451 later")]), Err(DeliveryError::Deferred { .. })));
+    assert!(matches!(send(&[(".", "554 spam")]), Err(DeliveryError::Rejected { .. })));
 }
 
 #[test]
@@ -178,8 +179,8 @@ fn one_refused_recipient_does_not_stop_the_others() {
 fn an_address_beyond_ascii_is_refused_alone_by_a_server_that_cannot_take_it() {
     let (port, lines) = serve(&[]);
     let server = server(port);
-    let outcome =
-        channel(&server).send(&alert(&server, &["a@example.com, Ö <ö@example.com>"], "text"), &mut ());
+    let outcome = channel(&server)
+        .send(&(&alert(&server, &["a@example.com, Ö <ö@example.com>"], "text")).into(), &mut ());
     assert_eq!(outcome.unwrap().refused.len(), 1);
     // The others get a mail without bytes that no header may have.
     let header = lines.try_iter().find(|line| line.starts_with("To:")).unwrap();
@@ -200,7 +201,7 @@ fn an_old_server_is_greeted_the_old_way() {
 fn log_in(script: Script, password: Secret) -> (Result<Receipt, DeliveryError>, mpsc::Receiver<String>) {
     let (port, lines) = serve(script);
     let server = SmtpServer { user: Some("tim".into()), password: Some(password), ..server(port) };
-    (channel(&server).send(&alert(&server, &["a@b"], "text"), &mut ()), lines)
+    (channel(&server).send(&(&alert(&server, &["a@b"], "text")).into(), &mut ()), lines)
 }
 
 #[test]
@@ -237,7 +238,10 @@ fn a_connection_that_was_closed_while_idle_is_opened_again() {
     let server = server(port);
     let mut channel = channel(&server);
     for _ in 0..3 {
-        assert_eq!(channel.send(&alert(&server, &["a@b"], "text"), &mut ()), Ok(Receipt::default()));
+        assert_eq!(
+            channel.send(&(&alert(&server, &["a@b"], "text")).into(), &mut ()),
+            Ok(Receipt::default())
+        );
     }
 }
 
@@ -245,7 +249,7 @@ fn a_connection_that_was_closed_while_idle_is_opened_again() {
 fn tls_that_is_asked_for_is_not_done_without() {
     let (port, _lines) = serve(&[]);
     let server = SmtpServer { security: Security::StartTls, ..server(port) };
-    let reason = unreachable(channel(&server).send(&alert(&server, &["a@b"], "text"), &mut ()));
+    let reason = unreachable(channel(&server).send(&(&alert(&server, &["a@b"], "text")).into(), &mut ()));
     assert!(reason.ends_with("it offers no STARTTLS, and --tls asks for it"), "{reason}");
 }
 
@@ -253,6 +257,7 @@ fn tls_that_is_asked_for_is_not_done_without() {
 fn an_address_that_would_be_a_command_is_not_sent() {
     let (port, _lines) = serve(&[]);
     let server = server(port);
-    let outcome = channel(&server).send(&alert(&server, &["a@b>\r\nRCPT TO:<c@d"], "text"), &mut ());
-    assert!(matches!(outcome, Err(DeliveryError::Rejected(_))));
+    let outcome =
+        channel(&server).send(&(&alert(&server, &["a@b>\r\nRCPT TO:<c@d"], "text")).into(), &mut ());
+    assert!(matches!(outcome, Err(DeliveryError::Rejected { .. })));
 }

@@ -10,7 +10,7 @@ use std::time::Instant;
 use super::attempt::{queue_key, run_queue};
 use super::machine::{Command, Input, Machine, Phase};
 use super::schedule::QueueKey;
-use super::worker::{AttemptResult, DeliveryWorker, Message, failed_attempt, to_receiver};
+use super::worker::{AttemptResult, DeliveryWorker, Message, failed_attempt, failure_of};
 use crate::channel::DeliveryError;
 use crate::log;
 use crate::outbox::OutboxError;
@@ -189,7 +189,7 @@ impl Dispatcher<'_> {
             // Without a thread the queue is tried again as if its server could not be reached.
             self.workers.remove(queue);
             let reason = "cannot start a thread to deliver".to_owned();
-            let result = AttemptResult::Failed(DeliveryError::Unreachable(reason));
+            let result = AttemptResult::Failed(DeliveryError::unreachable(reason));
             let _ = self.tell.send(Message::Finished(queue.clone(), unsent.0, result));
         }
     }
@@ -224,8 +224,8 @@ impl Dispatcher<'_> {
         let origin = alert.as_ref().map(|alert| alert.origin.as_str()).unwrap_or_default();
         let who: Vec<&str> = origin.split(' ').take(2).collect();
         log(&format!(
-            "Error sending email: {}{}; {} alert(s) waiting, next try in {:.1} s (alert of {})",
-            to_receiver(alert.as_ref()),
+            "{}{}; {} alert(s) waiting, next try in {:.1} s (alert of {})",
+            failure_of(alert.as_ref()),
             undelivered.reason(),
             schedule.queue_len(queue),
             pause.as_secs_f64(),

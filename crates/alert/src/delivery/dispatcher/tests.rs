@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use super::*;
 use crate::alert::{Alert, AlertEntry};
-use crate::channel::{DeliveryChannel, DeliveryProgress, Receipt, RecipientRefusal, Retry};
+use crate::channel::{DeliveryChannel, DeliveryProgress, OutgoingAlert, Receipt, RecipientRefusal, Retry};
 use crate::delivery::worker::{DAY, OpenChannel};
 use crate::outbox::record::{FailedAttempt, StoredAlert};
 use crate::outbox::store::Store;
 use crate::outbox::{Outbox, OutboxFolder, unix_time};
 use crate::receiver::{Format, Transport};
+use crate::render::card::Detail;
 
 fn put(outbox: &Outbox, command: &str, subject: &str) -> String {
     let alert = Alert { subject: Some(subject.into()), ..Alert::sample(command, "text") };
@@ -111,12 +112,19 @@ struct Fussy;
 
 impl DeliveryChannel for Fussy {
     /// Takes the mail for `a`, refuses `b` for ever and `c` for now, and takes whatever is left alone.
-    fn send(&mut self, alert: &Alert, _: &mut dyn DeliveryProgress) -> Result<Receipt, DeliveryError> {
+    fn send(
+        &mut self,
+        outgoing: &OutgoingAlert<'_>,
+        _: &mut dyn DeliveryProgress,
+    ) -> Result<Receipt, DeliveryError> {
         let refusal = |to: &str, retry| RecipientRefusal { recipient: to.into(), reason: "no".into(), retry };
-        if alert.receiver.to.len() == 1 {
+        if outgoing.alert.receiver.to.len() == 1 {
             return Ok(Receipt::default());
         }
-        Ok(Receipt { refused: vec![refusal("b", Retry::Never), refusal("c", Retry::Later)] })
+        Ok(Receipt {
+            refused: vec![refusal("b", Retry::Never), refusal("c", Retry::Later)],
+            ..Receipt::default()
+        })
     }
 }
 
@@ -201,7 +209,11 @@ fn what_was_sent_and_cannot_be_removed_is_not_sent_again() {
 struct Broken;
 
 impl DeliveryChannel for Broken {
-    fn send(&mut self, _: &Alert, _: &mut dyn DeliveryProgress) -> Result<Receipt, DeliveryError> {
+    fn send(
+        &mut self,
+        _: &OutgoingAlert<'_>,
+        _: &mut dyn DeliveryProgress,
+    ) -> Result<Receipt, DeliveryError> {
         panic!("a fault of ours");
     }
 }
@@ -267,7 +279,11 @@ fn an_alert_that_cannot_be_read_for_once_is_sent_later() {
 struct Polite(std::path::PathBuf);
 
 impl DeliveryChannel for Polite {
-    fn send(&mut self, _: &Alert, _: &mut dyn DeliveryProgress) -> Result<Receipt, DeliveryError> {
+    fn send(
+        &mut self,
+        _: &OutgoingAlert<'_>,
+        _: &mut dyn DeliveryProgress,
+    ) -> Result<Receipt, DeliveryError> {
         Ok(Receipt::default())
     }
 }
@@ -301,10 +317,14 @@ struct Sick {
 }
 
 impl DeliveryChannel for Sick {
-    fn send(&mut self, _: &Alert, _: &mut dyn DeliveryProgress) -> Result<Receipt, DeliveryError> {
+    fn send(
+        &mut self,
+        _: &OutgoingAlert<'_>,
+        _: &mut dyn DeliveryProgress,
+    ) -> Result<Receipt, DeliveryError> {
         self.tries += 1;
         match (self.is_first, self.tries) {
-            (true, 1) => Err(DeliveryError::Deferred("later".into())),
+            (true, 1) => Err(DeliveryError::deferred("later")),
             (true, _) => {
                 fs::write(&self.file, "kept").unwrap();
                 Ok(Receipt::default())
@@ -335,7 +355,7 @@ fn a_connection_without_a_mail_is_not_kept_for_the_next_try() {
 /// An alert that has failed before, at that date and after that time of trying (seconds).
 fn tried(outbox: &Outbox, command: &str, at: i64, tried: u64) -> String {
     let id = put(outbox, command, "tried");
-    outbox.record_attempt(&id, &FailedAttempt { at, reason: "down".into(), tried });
+    outbox.record_attempt(&id, &FailedAttempt { at, reason: "down".into(), tried, detail: Detail::Rich });
     id
 }
 

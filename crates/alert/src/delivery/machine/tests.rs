@@ -5,14 +5,22 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
+use crate::delivery::schedule::QueueRules;
 
 const SETTINGS: DeliverySettings =
     DeliverySettings { linger: Duration::from_secs(3600), heartbeat: BEAT, is_from_memory: false };
 const BEAT: Duration = Duration::from_secs(30);
 const SENT: ScheduleOutcome = ScheduleOutcome::Done { reached: true };
 
+const DEFERRED: ScheduleOutcome = ScheduleOutcome::Deferred { after: None };
+const UNREACHABLE: ScheduleOutcome = ScheduleOutcome::Unreachable { after: None };
+
+fn queue_of(transport: &str) -> QueueKey {
+    QueueKey { transport: transport.to_owned(), rules: QueueRules::default() }
+}
+
 fn queue() -> QueueKey {
-    "mail".to_owned()
+    queue_of("mail")
 }
 
 fn found(ids: &[&str]) -> Input {
@@ -38,12 +46,12 @@ fn machine(ids: &[&str], now: Instant) -> Machine {
 fn an_alert_that_became_due_while_connections_were_closed_is_tried_and_the_machine_ends() {
     let now = Instant::now();
     let mut machine = machine(&["1"], now);
-    machine.step(ended("1", ScheduleOutcome::Deferred), now);
+    machine.step(ended("1", DEFERRED), now);
     assert_eq!(machine.step(Input::Drain, now), [Command::Disconnect(1)]);
     // The server is slow at QUIT: meanwhile the pause of the alert is over.
     let later = now + Duration::from_secs(2);
     assert_eq!(machine.step(Input::Disconnected, later), [carry("1")]);
-    assert_eq!(machine.step(ended("1", ScheduleOutcome::Deferred), later), [Command::Disconnect(1)]);
+    assert_eq!(machine.step(ended("1", DEFERRED), later), [Command::Disconnect(1)]);
     let later = later + Duration::from_secs(4);
     assert_eq!(machine.step(Input::Disconnected, later), [Command::Scan]);
     machine.step(found(&["1"]), later);
@@ -75,15 +83,15 @@ fn what_comes_while_connections_are_closed_is_sent() {
 fn a_deliverer_without_a_listener_goes_on_for_its_time_and_then_leaves() {
     let now = Instant::now();
     let mut machine = machine(&["1"], now);
-    machine.step(ended("1", ScheduleOutcome::Unreachable), now);
+    machine.step(ended("1", UNREACHABLE), now);
     machine.step(Input::Orphaned, now);
     assert_eq!(machine.phase(), Phase::Delivering);
     let soon = now + Duration::from_secs(1);
     assert!(machine.step(Input::Tick, soon).contains(&carry("1")));
-    machine.step(ended("1", ScheduleOutcome::Unreachable), soon);
+    machine.step(ended("1", UNREACHABLE), soon);
     let end = now + SETTINGS.linger;
     machine.step(Input::Tick, end);
-    machine.step(ended("1", ScheduleOutcome::Unreachable), end);
+    machine.step(ended("1", UNREACHABLE), end);
     machine.step(Input::Disconnected, end);
     machine.step(found(&["1"]), end);
     assert_eq!(machine.phase(), Phase::Ended);
@@ -93,7 +101,7 @@ fn a_deliverer_without_a_listener_goes_on_for_its_time_and_then_leaves() {
 fn only_a_deliverer_without_a_listener_gives_way_to_another() {
     let now = Instant::now();
     let mut machine = machine(&["1"], now);
-    machine.step(ended("1", ScheduleOutcome::Unreachable), now);
+    machine.step(ended("1", UNREACHABLE), now);
     machine.step(Input::HandoverRequested, now);
     assert_eq!(machine.phase(), Phase::Delivering);
     machine.step(Input::Orphaned, now);
@@ -104,7 +112,7 @@ fn only_a_deliverer_without_a_listener_gives_way_to_another() {
 #[test]
 fn a_stalled_mail_delays_a_handover_but_not_the_other_queues() {
     let now = Instant::now();
-    let other = || "other server".to_owned();
+    let other = || queue_of("other server");
     let mut machine = machine(&["1"], now);
     machine.step(Input::Orphaned, now);
     assert_eq!(machine.step(Input::HandoverRequested, now), []);
@@ -119,7 +127,7 @@ fn a_stalled_mail_delays_a_handover_but_not_the_other_queues() {
         [Command::Attempt(other(), "4".into())]
     );
     // The mail that was held up ends: as soon as nothing is in hand, the other deliverer takes over.
-    assert_eq!(machine.step(ended("1", ScheduleOutcome::Unreachable), later), []);
+    assert_eq!(machine.step(ended("1", UNREACHABLE), later), []);
     let done = Input::Finished { queue: other(), id: "4".into(), outcome: SENT, jitter: 0.5 };
     machine.step(done, later);
     assert_eq!(machine.phase(), Phase::Ended, "3 is the other's");
@@ -174,7 +182,7 @@ enum Turn {
 
 fn turn() -> impl Strategy<Value = Turn> {
     prop_oneof![
-        4 => prop_oneof![Just(SENT), Just(ScheduleOutcome::Deferred), Just(ScheduleOutcome::Unreachable)].prop_map(Turn::End),
+        4 => prop_oneof![Just(SENT), Just(DEFERRED), Just(UNREACHABLE)].prop_map(Turn::End),
         3 => Just(Turn::Close),
         2 => any::<u8>().prop_map(Turn::Put),
         2 => prop_oneof![
@@ -267,7 +275,7 @@ impl World {
             Turn::End(outcome) => self.end(outcome),
             Turn::Close => self.close(),
             Turn::Put(number) => {
-                let (id, queue) = (format!("{number:03}"), format!("server {}", number % 3));
+                let (id, queue) = (format!("{number:03}"), queue_of(&format!("server {}", number % 3)));
                 self.store.insert(id.clone(), queue.clone());
                 self.tell(Input::Found(vec![(queue, id)]));
             }
@@ -319,7 +327,7 @@ proptest! {
             steps += 1;
             prop_assert!(steps < 2_000, "it does not end: {:?}", world.machine);
             match (world.in_hand.is_empty(), world.closing) {
-                (false, _) => world.end(ScheduleOutcome::Deferred),
+                (false, _) => world.end(DEFERRED),
                 (true, 0) => {
                     world.now = world.machine.next_deadline().unwrap();
                     world.tell(Input::Tick);

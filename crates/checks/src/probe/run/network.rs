@@ -51,9 +51,12 @@ pub(super) async fn ask(target: &ProbeTarget, timeout: Duration, tls: &TlsCache)
         Err(error @ (ExchangeError::Request { .. } | ExchangeError::Runtime(_))) => {
             RunOutcome::Unable(plain(&error.to_string()))
         }
-        Err(error @ (ExchangeError::TimedOut | ExchangeError::Closed | ExchangeError::Broken(_))) => {
-            RunOutcome::Wrong(plain(&error.to_string()))
-        }
+        Err(
+            error @ (ExchangeError::TimedOut
+            | ExchangeError::Closed
+            | ExchangeError::Broken(_)
+            | ExchangeError::Proxy(_)),
+        ) => RunOutcome::Wrong(plain(&error.to_string())),
     }
 }
 
