@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use crate::card::Card;
 use crate::notification::Notification;
 use crate::receiver::{Format, Receiver};
+use crate::render::card::{CardMessage, Detail};
 use crate::render::{sms, wording};
 
 /// An alert in the outbox: its content, and all that its delivery needs.
@@ -58,7 +59,13 @@ impl AlertEntry {
     pub fn render(&self, format: Format) -> Cow<'_, str> {
         match self {
             Self::Notification(notification) => wording::entry(notification, format).into(),
-            Self::Card(card) => card.summary().into(),
+            Self::Card(card) => {
+                let message = CardMessage { card, detail: Detail::Rich, late: None };
+                match format {
+                    Format::Sms { max_length } => message.short(max_length).into(),
+                    Format::Mail | Format::Digest | Format::Card => message.text().plain().into(),
+                }
+            }
             Self::Text { text, .. } => text.into(),
         }
     }

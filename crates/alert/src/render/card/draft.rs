@@ -246,6 +246,7 @@ impl<'a> Draft<'a> {
         let tail = item.tail.as_ref().filter(|tail| is_detailed && cut.tail > 0 && !tail.lines.is_empty());
         let begin = |tail: &crate::card::CardTail| tail.lines.len().saturating_sub(cut.tail);
         ItemText {
+            incident: item.incident,
             heading: self.heading(group),
             sentence: self.sentence(group, is_detailed),
             time: self.clock.time(item.since),

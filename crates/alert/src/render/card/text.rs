@@ -32,6 +32,8 @@ pub struct CardText {
 /// A part of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ItemText {
+    /// The number of the incident.
+    pub incident: u64,
     /// Whom it is about: `db`, `worker:* (38)`.
     pub heading: String,
     /// What happened, with the reason where no facts give it: `could not be started: exit status 1, 4 tries`.
