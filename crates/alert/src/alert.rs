@@ -59,13 +59,12 @@ impl AlertEntry {
     pub fn render(&self, format: Format) -> Cow<'_, str> {
         match self {
             Self::Notification(notification) => wording::entry(notification, format).into(),
-            Self::Card(card) => {
-                let message = CardMessage { card, detail: Detail::Rich, late: None };
-                match format {
-                    Format::Sms { max_length } => message.short(max_length).into(),
-                    Format::Mail | Format::Digest | Format::Card => message.text().plain().into(),
+            Self::Card(card) => match format {
+                Format::Sms { max_length } => {
+                    CardMessage { card, detail: Detail::Rich, late: None }.short(max_length).into()
                 }
-            }
+                Format::Mail | Format::Digest | Format::Card => card.summary().into(),
+            },
             Self::Text { text, .. } => text.into(),
         }
     }

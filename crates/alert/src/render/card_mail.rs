@@ -101,7 +101,7 @@ fn item_html(item: &ItemText, has_heading: bool) -> String {
     let mut html = String::new();
     if has_heading || item.facts.is_empty() {
         let heading = escape(&item.heading);
-        let rest = escape(&format!("{} ({})", item.sentence, item.time));
+        let rest = escape(&item.dated_sentence);
         html.push_str(&format!("<p style=\"margin:8px 0\"><b>{heading}</b> {rest}</p>\n"));
     }
     if !item.facts.is_empty() {
@@ -159,6 +159,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
         #[test]
         fn no_card_opens_an_element_of_its_own(card in samples::any_card()) {
             let html = CardMail::new(&card, None, "web1").html;

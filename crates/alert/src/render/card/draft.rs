@@ -87,6 +87,7 @@ impl<'a> Draft<'a> {
             color,
             title: shorten(&self.in_kind(&self.title(Some(&self.host)))),
             subject: shorten(&self.words.on_host(&self.host, &self.in_kind(&self.subject()))),
+            is_over: self.is_over(),
             colon: self.words.colon(),
             items: items.iter().map(|group| self.item(group, cut)).collect(),
             names: (cut.surroundings && hidden + names.len() > 0).then(|| self.words.also(&list)),
@@ -245,11 +246,18 @@ impl<'a> Draft<'a> {
         let is_detailed = self.is_detailed();
         let tail = item.tail.as_ref().filter(|tail| is_detailed && cut.tail > 0 && !tail.lines.is_empty());
         let begin = |tail: &crate::card::CardTail| tail.lines.len().saturating_sub(cut.tail);
+        let (sentence, time) = (self.sentence(group, is_detailed), self.clock.time(item.since));
         ItemText {
             incident: item.incident,
             heading: self.heading(group),
-            sentence: self.sentence(group, is_detailed),
-            time: self.clock.time(item.since),
+            condition: match group.standing() {
+                Standing::Problem => self.words.condition(item.family, item.phase),
+                _ => self.words.status(item.status, item.family).unwrap_or_default(),
+            }
+            .to_owned(),
+            dated_sentence: self.words.with_note(&sentence, &time),
+            sentence,
+            time,
             severity: item.severity,
             severity_word: self.words.severity(item.severity),
             is_over: group.standing() != Standing::Problem,
@@ -273,14 +281,12 @@ impl<'a> Draft<'a> {
         let mut details = Vec::new();
         let verb = match group.standing() {
             Standing::Problem => self.words.verb(item.family, item.phase).to_owned(),
-            Standing::Recovered | Standing::Aside => {
-                let status = self.words.status(item.status, item.family).unwrap_or_default();
-                if group.standing() == Standing::Recovered {
-                    let condition = self.words.condition(item.family, item.phase);
-                    details
-                        .push(self.words.with_condition(condition, &self.words.duration(self.lasted(item))));
-                }
-                return self.words.sentence(status, &details);
+            Standing::Recovered => {
+                let condition = self.words.condition(item.family, item.phase);
+                return self.words.with_note(&self.words.recovered_after(self.lasted(item)), condition);
+            }
+            Standing::Aside => {
+                return self.words.status(item.status, item.family).unwrap_or_default().to_owned();
             }
         };
         if !has_facts {

@@ -138,6 +138,8 @@ fn the_plainest_form_is_one_line_with_the_punctuation_of_ascii() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn every_text_is_clean_and_fits(card in samples::any_card(), limit in 1100_usize..5000) {
         let message = CardMessage { card: &card, detail: Detail::Rich, late: Some((400, "no\nroute")) };

@@ -13,6 +13,8 @@ pub struct CardText {
     pub title: String,
     /// The title of a mail, with the host and the reason: `[web1] shop:web crashed: killed by SIGKILL`.
     pub subject: String,
+    /// All that it is about is over: nobody has to be called.
+    pub is_over: bool,
     /// Between a name and its value.
     pub colon: &'static str,
     /// What it is about: up to three with facts and output, or of a storm a line each.
@@ -38,6 +40,10 @@ pub struct ItemText {
     pub heading: String,
     /// What happened, with the reason where no facts give it: `could not be started: exit status 1, 4 tries`.
     pub sentence: String,
+    /// The same with the time since when: `crashed: exit status 1 (09:48:02)`.
+    pub dated_sentence: String,
+    /// Its condition in a word or two: `crash loop`, `recovered`.
+    pub condition: String,
     /// Since when: `09:48:02`.
     pub time: String,
     /// How much it matters.
@@ -144,6 +150,6 @@ impl CardText {
 impl ItemText {
     /// Name, what happened, and since when: `db could not be started: exit status 1 (09:48:02)`.
     pub fn line(&self) -> String {
-        format!("{} {} ({})", self.heading, self.sentence, self.time)
+        format!("{} {}", self.heading, self.dated_sentence)
     }
 }

@@ -123,6 +123,9 @@ pub(super) trait Words: Sync {
     /// A span of time.
     fn duration(&self, seconds: u64) -> String;
 
+    /// It is well again after this number of seconds.
+    fn recovered_after(&self, seconds: u64) -> String;
+
     /// A title. With `place`, the name of the host, where it is part of the sentence.
     fn headline(&self, headline: &Headline<'_>, place: Option<&str>) -> String;
 
