@@ -1,18 +1,18 @@
-//! A card on its way to words: [`Draft`], made once for all cuts of it.
+//! A card on its way to words: [`CardDraft`], made once for all cuts of it.
 
 use ironlance_core::alerting::incident::{Family, Severity};
 
 use super::Detail;
+use super::chinese::Chinese;
 use super::clean::clean;
 use super::clock::CardClock;
 use super::cut::{Cut, cuts, title_alone};
+use super::english::English;
 use super::merge::{ItemGroup, Standing, groups};
-use super::text::{CardText, FactText, ItemText, Link, TailText};
-use super::words::{Headline, Label, Words, label_of, words};
-use crate::card::{Card, CardItem, CardKind, Fact, ItemStatus, Mark};
+use super::text::{CardText, FactText, ItemText, LONGEST_TITLE, Link, TailText};
+use super::words::{Headline, Label, Words, label_of};
+use crate::card::{Card, CardItem, CardKind, Fact, ItemStatus, Language, Mark};
 
-/// The characters of a title.
-pub(super) const LONGEST_TITLE: usize = 200;
 /// The lines of output that a plain message has.
 const PLAIN_TAIL: usize = 10;
 /// The lines of output of an item that are shown at most.
@@ -25,7 +25,7 @@ const TITLE_NAMES: usize = 2;
 const LONGEST_URL: usize = 1000;
 
 /// A card with its items merged, its words and its clock.
-pub(super) struct Draft<'a> {
+pub(super) struct CardDraft<'a> {
     card: &'a Card,
     words: &'static dyn Words,
     clock: CardClock,
@@ -37,7 +37,7 @@ pub(super) struct Draft<'a> {
     host: String,
 }
 
-impl<'a> Draft<'a> {
+impl<'a> CardDraft<'a> {
     pub(super) fn new(card: &'a Card, late: Option<(u64, &'a str)>) -> Self {
         let (mut groups, mut asides): (Vec<_>, Vec<_>) =
             groups(&card.items).into_iter().partition(|group| group.standing() != Standing::Aside);
@@ -371,6 +371,14 @@ impl<'a> Draft<'a> {
             .collect();
         let ids = self.words.list(&ids, self.groups.len().saturating_sub(DETAILED) + self.card.more);
         self.words.signature(&self.host, &clean(&self.card.supervisor), &ids, &clean(&self.card.receiver))
+    }
+}
+
+/// The words of a language.
+fn words(language: Language) -> &'static dyn Words {
+    match language {
+        Language::English => &English,
+        Language::Chinese => &Chinese,
     }
 }
 

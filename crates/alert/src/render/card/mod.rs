@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use super::sms;
 use crate::card::Card;
-use draft::Draft;
+use draft::CardDraft;
 
 pub use text::{CardText, FactText, ItemText, Link, TailText};
 
@@ -62,7 +62,7 @@ impl CardMessage<'_> {
     /// Cut are, in this order: lines of output from the top, problems beyond the third (which become names), facts but why
     /// and now, names (which become a number), and the first problems. Where nothing fits, the last form has the title alone.
     pub fn fit<T>(&self, render: impl Fn(&CardText) -> T, fits: impl Fn(&T) -> bool) -> T {
-        let draft = Draft::new(self.card, self.late);
+        let draft = CardDraft::new(self.card, self.late);
         cut::fit(&draft.cuts(self.detail), |cut| render(&draft.text(cut)), fits)
     }
 

@@ -2,6 +2,9 @@
 
 use ironlance_core::alerting::incident::Severity;
 
+/// The characters of a title.
+pub(super) const LONGEST_TITLE: usize = 200;
+
 /// The words of a message. Every string is one clean line and not escaped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CardText {
@@ -143,7 +146,7 @@ impl CardText {
                 other => line.push(other),
             }
         }
-        line.chars().take(super::draft::LONGEST_TITLE).collect()
+        line.chars().take(LONGEST_TITLE).collect()
     }
 }
 

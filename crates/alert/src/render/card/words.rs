@@ -2,10 +2,8 @@
 
 use ironlance_core::alerting::incident::{Family, Phase, Severity};
 
-use super::chinese::Chinese;
 use super::clock::CardClock;
-use super::english::English;
-use crate::card::{Fact, ItemStatus, Language, Mark};
+use crate::card::{Fact, ItemStatus, Mark};
 
 /// The name of a fact or a part of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -167,14 +165,6 @@ pub(super) trait Words: Sync {
 
     /// What a mail says at its end.
     fn signature(&self, host: &str, supervisor: &str, incidents: &str, receiver: &str) -> String;
-}
-
-/// The words of a language.
-pub(super) fn words(language: Language) -> &'static dyn Words {
-    match language {
-        Language::English => &English,
-        Language::Chinese => &Chinese,
-    }
 }
 
 /// A size in the largest unit that leaves a number before the point: `412 MB`, `1.5 GB`.
