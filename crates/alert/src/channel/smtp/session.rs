@@ -109,7 +109,7 @@ impl SmtpSession {
             return Err(self.refused("the mail", &reply));
         }
         progress.step(&format!("message accepted: {reply}"));
-        Ok(Receipt { refused, ..Receipt::default() })
+        Ok(Receipt { refused, answer: reply.to_string() })
     }
 
     /// The MAIL command, with SIZE (RFC 1870) and SMTPUTF8 (RFC 6531) where they are offered and needed.
