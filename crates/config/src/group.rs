@@ -18,6 +18,8 @@ pub struct Group {
     pub programs: Vec<Program>,
     /// What sort of processes they are.
     pub kind: GroupKind,
+    /// No section says so: the daemon runs it by itself, and clients that list processes do not see it.
+    pub built_in: bool,
 }
 
 /// What sort of processes a group has.

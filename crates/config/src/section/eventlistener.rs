@@ -43,7 +43,7 @@ pub(crate) fn read<'a>(
     redirect(context, &scope);
     let programs = process::read(context, section, &name, shared);
     let kind = GroupKind::Listeners { events, buffer_size, result_handler };
-    Group { name: GroupName(name), priority, programs, kind }
+    Group { name: GroupName(name), priority, programs, kind, built_in: false }
 }
 
 fn buffer_size<'a>(context: &mut LoadContext<'a>, scope: &SectionScope<'a>) -> Option<usize> {

@@ -46,7 +46,7 @@ pub(crate) fn read<'a>(
     let programs = process::read(context, section, &name, shared);
     // Without a socket there is a fault, and nothing of this is used.
     let kind = socket.map_or(GroupKind::Programs, GroupKind::FastCgi);
-    Group { name: GroupName(name), priority, programs, kind }
+    Group { name: GroupName(name), priority, programs, kind, built_in: false }
 }
 
 fn backlog(text: &str) -> Result<u32, InvalidValue> {

@@ -55,5 +55,5 @@ pub(crate) fn read<'a>(
             }
         }
     }
-    Group { name: GroupName(name), priority, programs, kind: GroupKind::Programs }
+    Group { name: GroupName(name), priority, programs, kind: GroupKind::Programs, built_in: false }
 }

@@ -21,7 +21,7 @@ pub(crate) fn read<'a>(
     let name = group_name(context, &scope);
     let priority = context.or(&scope, "priority", 999, value::integer);
     let programs = process::read(context, section, &name, shared);
-    Group { name: GroupName(name), priority, programs, kind: GroupKind::Programs }
+    Group { name: GroupName(name), priority, programs, kind: GroupKind::Programs, built_in: false }
 }
 
 /// The name of a group, from the section's.

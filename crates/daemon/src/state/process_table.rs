@@ -244,12 +244,24 @@ impl ProcessTable {
         self.groups_by_priority().into_iter().flat_map(|id| self.members_by_priority(id)).collect()
     }
 
+    /// The same without those of built-in groups.
+    pub(crate) fn listed_by_priority(&self) -> Vec<ProcessId> {
+        let mut ids = self.by_priority();
+        ids.retain(|id| self.processes.get(id).is_some_and(|process| !process.group_config.built_in));
+        ids
+    }
+
     /// The processes of a group by rising priority; those of equal priority in the order of the configuration.
     pub(crate) fn members_by_priority(&self, id: GroupId) -> Vec<ProcessId> {
         let mut members = self.groups.get(&id).map(|group| group.members.clone()).unwrap_or_default();
         members
             .sort_by_key(|member| self.processes.get(member).map_or(0, |process| process.program().priority));
         members
+    }
+
+    /// The same order, without the processes of built-in groups: what a client sees.
+    pub(crate) fn listed(&self) -> impl Iterator<Item = (ProcessId, &Process)> {
+        self.by_name().filter(|(_, process)| !process.group_config.built_in)
     }
 
     /// All processes by the name of their group, then by their own.

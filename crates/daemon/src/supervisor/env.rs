@@ -17,6 +17,8 @@ pub(super) struct Env {
     pub(super) settings: Rc<Settings>,
     /// The groups of the configuration as it was last read; those in service are in the process table.
     pub(super) configured_groups: Vec<Rc<config::Group>>,
+    /// The pool that no section names, where the configuration asks for alerts.
+    pub(super) watch_pool: Option<Rc<config::Group>>,
     /// Why listeners cannot do their work as they are configured there, by their pools.
     pub(super) listener_warnings: Vec<(GroupName, String)>,
     /// What the alert sections ask of the daemon.

@@ -18,6 +18,7 @@ mod restore_paths;
 mod rpc;
 mod spawn;
 mod state_folders;
+mod watch_pool;
 
 use std::collections::{HashMap, VecDeque};
 use std::future::ready;
@@ -125,10 +126,12 @@ impl Supervisor {
         let clock = DaemonClock::start();
         let now = clock.now();
         let server_url = startup.config.server_url();
+        let watch_pool = watch_pool::built_in_pool(&startup.config, &startup.host_env.cwd).map(Rc::new);
         let config::Config { file, settings, groups, servers, watch, notes, .. } = startup.config;
         let env = Env {
             settings: Rc::new(settings),
             configured_groups: groups.into_iter().map(Rc::new).collect(),
+            watch_pool,
             listener_warnings: notes.listeners,
             watch,
             servers,
@@ -179,6 +182,7 @@ impl Supervisor {
     /// Takes all groups of the configuration into service, and publishes that the daemon runs.
     pub(crate) fn start_all(&mut self) {
         self.set_up_journal(self.env.watch.clone());
+        self.update_watch_pool();
         for group in self.env.configured_groups.clone() {
             self.add_group(&group);
         }

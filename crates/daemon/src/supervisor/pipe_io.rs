@@ -121,6 +121,11 @@ impl Supervisor {
         let namespec = process.lifecycle.shared_namespec();
         let answer = data.filter(|_| channel == OutputChannel::Stdout && process.is_listener());
         let in_main_log = self.io.log.enabled(Level::Debug);
+        if process.group_config.built_in && channel == OutputChannel::Stderr {
+            for line in String::from_utf8_lossy(data.unwrap_or_default()).lines() {
+                self.io.log.log(Level::Info, &format!("{}: {line}", namespec.process));
+            }
+        }
         let context = OutputContext {
             namespec: &namespec,
             pid: process.lifecycle.pid().unwrap_or_default(),

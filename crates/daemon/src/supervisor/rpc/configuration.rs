@@ -13,6 +13,7 @@ use ironlance_rpc::{FaultKind, Value};
 use super::RpcResult;
 use crate::reload::Reload;
 use crate::supervisor::Supervisor;
+use crate::supervisor::watch_pool::built_in_pool;
 
 impl Supervisor {
     /// Reads the configuration again. The answer lists the groups that are new, changed and gone; no process is touched.
@@ -20,19 +21,21 @@ impl Supervisor {
         let read = self
             .read_configuration()
             .map_err(|faults| FaultKind::CantReread.about(faults.original_and_ours()))?;
-        let active: Vec<&config::Group> =
-            self.state.table.groups().map(|(_, group)| &*group.config).collect();
+        let active = self.state.table.groups().map(|(_, group)| &*group.config);
+        let active: Vec<&config::Group> = active.filter(|group| !group.built_in).collect();
         let new: Vec<&config::Group> = read.groups.iter().collect();
         let diff = config::diff(&active, &new);
         let names = |groups: Vec<GroupName>| {
             Value::Array(groups.into_iter().map(|name| Value::Str(name.0)).collect())
         };
+        self.env.watch_pool = built_in_pool(&read, &self.env.host_env.cwd).map(Rc::new);
         self.env.configured_groups = read.groups.into_iter().map(Rc::new).collect();
         self.env.listener_warnings = read.notes.listeners;
         self.env.identities.clear();
         self.env.owners.clear();
         self.env.watch.clone_from(&read.watch);
         self.set_up_journal(read.watch);
+        self.update_watch_pool();
         let lists = [diff.added, diff.changed, diff.removed].map(names);
         Ok(Value::Array(vec![Value::Array(lists.into())]))
     }

@@ -18,7 +18,7 @@ impl Supervisor {
     }
 
     pub(super) fn all_process_ends(&self) -> Value {
-        let processes = self.state.table.by_name().map(|(_, process)| process);
+        let processes = self.state.table.listed().map(|(_, process)| process);
         let ended = processes.filter(|process| process.last_exit.is_some());
         Value::Array(ended.map(|process| exit_of(process).to_value()).collect())
     }
@@ -29,7 +29,7 @@ impl Supervisor {
 
     pub(super) fn daemon_info(&self) -> Value {
         let running =
-            self.state.table.processes().filter(|(_, process)| process.lifecycle.pid().is_some()).count();
+            self.state.table.listed().filter(|(_, process)| process.lifecycle.pid().is_some()).count();
         let info = DaemonInfo {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             supervisor_version: SUPERVISOR_VERSION.to_owned(),
@@ -37,8 +37,8 @@ impl Supervisor {
             started: self.state.started.as_secs(),
             uptime: self.io.clock.mono().as_secs(),
             config_file: self.env.host_env.cwd.join(&self.env.config_file).display().to_string(),
-            groups: self.state.table.groups().count() as u64,
-            processes: self.state.table.processes().count() as u64,
+            groups: self.state.table.groups().filter(|(_, group)| !group.config.built_in).count() as u64,
+            processes: self.state.table.listed().count() as u64,
             running: running as u64,
             descriptors: open_descriptors() as u64,
             resident_bytes: resident_bytes(),

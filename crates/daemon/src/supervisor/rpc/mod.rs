@@ -111,7 +111,7 @@ impl Supervisor {
                 let id = id.ok_or_else(|| FaultKind::BadName.about(name))?;
                 Ok(Found::Many(table.members_by_priority(id)))
             }
-            ProcessTarget::All => Ok(Found::Many(table.by_priority())),
+            ProcessTarget::All => Ok(Found::Many(table.listed_by_priority())),
         }
     }
 

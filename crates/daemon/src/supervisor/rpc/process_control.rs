@@ -184,7 +184,11 @@ impl Supervisor {
     }
 
     /// Sends a signal to what a client means.
-    pub(super) fn signal(&mut self, target: &ProcessTarget, signal: &RequestedSignal) -> RpcResult {
+    pub(in crate::supervisor) fn signal(
+        &mut self,
+        target: &ProcessTarget,
+        signal: &RequestedSignal,
+    ) -> RpcResult {
         let ids = match self.find_target(target)? {
             Found::One(id, called) => return self.signal_one(id, called, signal),
             Found::Many(ids) => ids,

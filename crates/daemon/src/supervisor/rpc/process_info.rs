@@ -22,7 +22,7 @@ impl Supervisor {
 
     pub(super) fn all_process_info(&self) -> Value {
         let now = self.io.clock.now().wall;
-        Value::Array(self.state.table.by_name().map(|(_, process)| self.describe(process, now)).collect())
+        Value::Array(self.state.table.listed().map(|(_, process)| self.describe(process, now)).collect())
     }
 
     /// `getProcessInfo`'s struct.

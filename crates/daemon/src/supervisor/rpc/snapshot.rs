@@ -18,7 +18,7 @@ impl Supervisor {
     /// The daemon, its programs, listeners and last events.
     pub(in crate::supervisor) fn view(&self) -> DaemonView {
         let now = self.io.clock.now().wall;
-        let programs = self.state.table.by_name();
+        let programs = self.state.table.listed();
         let programs = programs.map(|(id, process)| self.program_view(id, process, now));
         DaemonView {
             identifier: self.env.settings.identifier.clone(),
