@@ -7,6 +7,7 @@ pub mod alert;
 pub mod card;
 pub mod channel;
 pub mod delivery;
+pub mod mail_server;
 pub mod notification;
 pub mod outbox;
 mod readiness;

@@ -7,6 +7,7 @@ pub mod journal;
 pub mod line_log;
 pub mod local_time;
 pub mod lock_file;
+pub mod main_log;
 pub mod nss;
 pub mod own_file;
 pub mod state_folder;

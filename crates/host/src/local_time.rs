@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
+use ironlance_core::time::window::CivilMinute;
 use jiff::Zoned;
 use jiff::tz::TimeZone;
 
@@ -23,6 +24,20 @@ impl LocalClock {
     /// Looks up the zone of this process (`TZ`, else /etc/localtime).
     pub fn new() -> Self {
         Self { zone: system_zone(), second: None }
+    }
+
+    /// The zone of this IANA name, or that of this process.
+    pub fn of_zone(name: Option<&str>) -> Self {
+        name.map_or_else(Self::new, |name| Self { zone: zone(Some(name)), second: None })
+    }
+
+    /// The day of the week and the minute of the day; `now` counts from 1970.
+    pub fn civil_minute(&self, now: Duration) -> CivilMinute {
+        let now = SystemTime::UNIX_EPOCH.checked_add(now).unwrap_or(SystemTime::UNIX_EPOCH);
+        let local = self.local(now);
+        let part = |number: i8| u16::try_from(number).unwrap_or(0);
+        let weekday = u8::try_from(local.weekday().to_monday_zero_offset()).unwrap_or(0);
+        CivilMinute { weekday, minute: part(local.hour()) * 60 + part(local.minute()) }
     }
 
     /// A moment in this zone.
@@ -150,6 +165,15 @@ mod tests {
         assert_eq!(lines, wanted);
         assert_eq!(clock.status_time(Duration::from_secs(1_793_695_689)), "Nov 03 09:48 AM");
         assert_eq!(clock.status_time(Duration::MAX), "Jan 01 01:00 AM");
+    }
+
+    #[test]
+    fn the_minute_of_the_week_is_that_of_the_zone() {
+        let moment = Duration::from_secs(1_793_695_689); // Tuesday, 08:48 UTC
+        let at = |zone| LocalClock::of_zone(Some(zone)).civil_minute(moment);
+        assert_eq!(at("UTC"), CivilMinute { weekday: 1, minute: 8 * 60 + 48 });
+        assert_eq!(at("Pacific/Auckland"), CivilMinute { weekday: 1, minute: 21 * 60 + 48 });
+        assert_eq!(at("Pacific/Honolulu"), CivilMinute { weekday: 0, minute: 22 * 60 + 48 });
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! The Details of an alert: why it happened, as far as supervisord can say. [`gather`] asks it and renders the lines.
 
 mod last_exit;
-pub(crate) mod main_log;
 
 use std::time::Duration;
 
@@ -9,10 +8,9 @@ use ironlance_alert::notification::{OutputTail, ProcessDetails};
 use ironlance_core::text::ansi;
 use ironlance_core::{Namespec, ProcessState};
 use ironlance_host::local_time;
+use ironlance_host::main_log::{self, ProcessHistory};
 use ironlance_rpc::api::ProcessExitInfo;
 use ironlance_rpc::{Client, ProcessInfo, Record, Value};
-
-use main_log::ProcessHistory;
 
 /// Time limit for supervisord's answer; without an answer the details are left out.
 const TIMEOUT: Duration = Duration::from_millis(500);

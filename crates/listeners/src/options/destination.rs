@@ -4,11 +4,11 @@
 use std::path::{Path, PathBuf};
 
 use ironlance_alert::address::addresses;
+use ironlance_alert::mail_server::{MailServer, ServerScheme};
 use ironlance_alert::{Format, Receiver, Secret, SmtpServer, Transport};
 use ironlance_core::cli::OptionArg;
 
 use super::OptionsEnv;
-use super::mail_server::{MailServer, ServerScheme};
 use super::option_error::OptionError;
 
 /// The mailer of superlance's crashmail, httpok and memmon.

@@ -1,9 +1,9 @@
 //! The rows of the options about mails, for all six commands. They fill the [`Options`]; `destination` resolves them.
 
-use super::mail_server::MailServer;
 use super::option_error::{OptionError, cannot_use};
 use super::row::{OptionRow, filled, original, ours};
 use super::shared_options::Options;
+use ironlance_alert::mail_server::MailServer;
 use ironlance_core::cli::OptionArg;
 use ironlance_core::redact::redact_mail_server;
 

@@ -13,7 +13,6 @@ pub mod crashmail;
 pub mod destination;
 pub mod httpok;
 mod mail_options;
-mod mail_server;
 pub mod memmon;
 mod number;
 mod option_error;

@@ -1,8 +1,9 @@
-//! [`MailServer`]: parsed from a `smtp://` or `smtps://` URL, or from `host[:port]` as Python's smtplib reads it.
+//! Where mail is given to: [`MailServer`], parsed from a `smtp://` or `smtps://` URL, or from `host[:port]` as Python's smtplib reads it.
 
-use ironlance_alert::Security;
 use ironlance_core::text::url_encoding;
 use ironlance_net::{HostPort, HostPortError, split_userinfo};
+
+use crate::receiver::Security;
 
 const SMTP_PORT: u16 = 25;
 /// RFC 8314: submission over TLS from the first byte, by whatever scheme it is named.
@@ -10,17 +11,22 @@ const SMTPS_PORT: u16 = 465;
 
 /// A mail server as given.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct MailServer {
-    pub(super) scheme: ServerScheme,
-    pub(super) host: String,
-    pub(super) port: u16,
-    pub(super) user: Option<String>,
-    pub(super) password: Option<String>,
+pub struct MailServer {
+    /// The notation that it was given in.
+    pub scheme: ServerScheme,
+    /// Name or address.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+    /// The account.
+    pub user: Option<String>,
+    /// Its password.
+    pub password: Option<String>,
 }
 
 /// The notation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum ServerScheme {
+pub enum ServerScheme {
     /// `smtp://`
     Smtp,
     /// `smtps://`
@@ -31,7 +37,7 @@ pub(super) enum ServerScheme {
 
 impl MailServer {
     /// superlance's default for the batch mailers.
-    pub(super) fn localhost() -> Self {
+    pub fn localhost() -> Self {
         Self {
             scheme: ServerScheme::Bare,
             host: "localhost".into(),
@@ -42,7 +48,7 @@ impl MailServer {
     }
 
     /// Reads a `smtp://` or `smtps://` URL; `Err` says what is wrong with it.
-    pub(super) fn from_url(text: &str) -> Result<Self, &'static str> {
+    pub fn from_url(text: &str) -> Result<Self, &'static str> {
         let (scheme, rest) = text.split_once("://").ok_or("not smtp://HOST or smtps://HOST")?;
         let (scheme, default_port) = match scheme.to_ascii_lowercase().as_str() {
             "smtp" => (ServerScheme::Smtp, SMTP_PORT),
@@ -57,7 +63,7 @@ impl MailServer {
     }
 
     /// Reads `host[:port]` or a URL.
-    pub(super) fn from_host(text: &str) -> Result<Self, &'static str> {
+    pub fn from_host(text: &str) -> Result<Self, &'static str> {
         if text.contains("://") {
             return Self::from_url(text);
         }
@@ -66,7 +72,7 @@ impl MailServer {
     }
 
     /// How a connection to this server is secured; `tls`: `--tls` was given.
-    pub(super) fn security(&self, tls: bool) -> Security {
+    pub fn security(&self, tls: bool) -> Security {
         match (self.scheme, tls) {
             (ServerScheme::Smtps, _) => Security::Implicit,
             (ServerScheme::Smtp, _) | (ServerScheme::Bare, true) if self.port == SMTPS_PORT => {

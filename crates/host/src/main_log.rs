@@ -12,7 +12,7 @@ use jiff::civil::DateTime;
 
 /// What a part of the log says about one process.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct ProcessHistory {
+pub struct ProcessHistory {
     /// `exit status 3`, `terminated by SIGSEGV (core dumped)`.
     pub ended: Option<String>,
     /// Seconds from start to end.
@@ -34,7 +34,7 @@ struct Line<'a> {
 
 /// Reads the end of a main log. `pid` is the id of the process that ended, if the event has it;
 /// otherwise the last end in the log counts.
-pub(crate) fn read(log: &str, process: &str, pid: Option<&str>) -> ProcessHistory {
+pub fn read(log: &str, process: &str, pid: Option<&str>) -> ProcessHistory {
     let since = log.lines().find_map(stamp).map(|(time, _)| time.strftime("%Y-%m-%d %H:%M:%S").to_string());
     let lines: Vec<Line<'_>> = log.lines().filter_map(|line| parse(line, process)).collect();
     let starts = lines.iter().filter(|line| line.spawned.is_some()).count();
