@@ -41,6 +41,7 @@ pub use loader::raw::{RawConfig, load_raw};
 pub use loader::{LoadReport, load, load_ctl_settings, load_with_notes};
 pub use program::{LogTarget, OutputConfig, Program};
 pub use sample::SAMPLE;
+pub use section::alerting::duration;
 pub use section::factory::result_handler;
 pub use server::{Credentials, HttpServer, Password, ServerAddress};
 pub use settings::{MainLogTarget, Overrides, Settings, UserRef};

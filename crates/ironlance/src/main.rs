@@ -1,5 +1,6 @@
 //! The binary: by the name it is called by, or by its first argument, it is one of many commands.
 
+mod alerts;
 mod completion;
 mod demo;
 mod import;
@@ -8,6 +9,7 @@ mod manual;
 mod outbox;
 mod sample;
 mod usage;
+mod watch;
 
 use std::env;
 use std::ffi::OsString;
@@ -52,6 +54,10 @@ const COMMANDS: &[Command] = &[
         main: httpok::main, help: Some(options::httpok::help) },
     Command { name: "memmon", about: "restart programs that use too much memory",
         main: memmon::main, help: Some(options::memmon::help) },
+    Command { name: "watch", about: "tell people of incidents, once, as [alert:x] says",
+        main: watch::main, help: Some(usage::help::<watch::Args>) },
+    Command { name: "alerts", about: "list, explain, acknowledge and silence incidents; test receivers",
+        main: alerts::main, help: Some(usage::help::<alerts::Args>) },
     Command { name: "pidproxy", about: "pass signals on to a daemon that leaves its pid in a file",
         main: pidproxy::main, help: Some(pidproxy::help) },
     Command { name: "echo_supervisord_conf", about: "print a sample configuration with every key",

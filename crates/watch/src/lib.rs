@@ -3,5 +3,7 @@
 //! `machine` decides and is pure; `source` feeds it, `store` keeps it, `checks` measures and acts, `command` is what people call.
 
 pub mod checks;
+pub mod command;
 pub mod machine;
+pub mod source;
 pub mod store;

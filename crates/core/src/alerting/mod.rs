@@ -4,4 +4,5 @@
 
 pub mod channel;
 pub mod incident;
+pub mod operator;
 pub mod secret;

@@ -15,7 +15,7 @@ use super::clock::{Moment, seconds};
 use super::down::ProgramMemory;
 use super::effect::{CloseReason, Effect, Hold, Verdict};
 use super::incident::{IncidentInput, IncidentState};
-use super::input::{Input, PoolTrouble, PreviousRun, ProcessReport, ReceiverBacklog};
+use super::input::{EarlierRun, Input, ListenerTrouble, ProcessReport, ReceiverBacklog};
 use super::notice::{decided, grouping};
 use super::reading::Reading;
 use super::routing;
@@ -166,7 +166,7 @@ impl Watch {
         self.facts.readings.clear();
     }
 
-    fn supervisor_started(&mut self, previous: PreviousRun, now: &Moment, effects: &mut Vec<Effect>) {
+    fn supervisor_started(&mut self, previous: EarlierRun, now: &Moment, effects: &mut Vec<Effect>) {
         self.facts.is_stopping = false;
         for memory in self.facts.programs.values_mut() {
             memory.supervisor_started();
@@ -174,7 +174,7 @@ impl Watch {
         for reading in self.facts.readings.values_mut() {
             reading.program_started();
         }
-        if let PreviousRun::Killed { last_seen, at } = previous {
+        if let EarlierRun::Killed { last_seen, at } = previous {
             let key = IncidentKey { subject: Subject::Supervisor, family: Family::Supervisor };
             let facts = vec![Fact::RunningSince { at: seconds(at), pid: None }];
             self.bad(&key, Phase::Bad, last_seen, (facts, None), now, effects);
@@ -182,16 +182,16 @@ impl Watch {
         }
     }
 
-    fn pool(&mut self, pool: &GroupName, trouble: &PoolTrouble, now: &Moment, effects: &mut Vec<Effect>) {
+    fn pool(&mut self, pool: &GroupName, trouble: &ListenerTrouble, now: &Moment, effects: &mut Vec<Effect>) {
         let key = pool_key(pool);
         let finding = match trouble {
-            PoolTrouble::Well => return self.transition(&key, IncidentInput::Good, now, effects),
-            PoolTrouble::Overflow { lost } => format!("its buffer was full: {lost} events lost"),
-            PoolTrouble::Broken(words) => words.clone(),
+            ListenerTrouble::Well => return self.transition(&key, IncidentInput::Good, now, effects),
+            ListenerTrouble::Overflow { lost } => format!("its buffer was full: {lost} events lost"),
+            ListenerTrouble::Broken(words) => words.clone(),
         };
         let facts = (vec![Fact::Finding(finding)], None);
         self.bad(&key, Phase::Bad, now.wall_millis(), facts, now, effects);
-        if matches!(trouble, PoolTrouble::Overflow { .. }) {
+        if matches!(trouble, ListenerTrouble::Overflow { .. }) {
             self.transition(&key, IncidentInput::Good, now, effects);
         }
     }

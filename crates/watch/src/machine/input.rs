@@ -2,10 +2,10 @@
 
 use ironlance_alert::card::{CardTail, Fact};
 use ironlance_core::Namespec;
-use ironlance_core::alerting::incident::{AlertCause, Family};
+use ironlance_core::alerting::incident::Family;
+pub use ironlance_core::alerting::operator::{AckTarget, OperatorCommand};
 use ironlance_core::process::name::GroupName;
 use ironlance_core::process::state::ProcessState;
-use serde::{Deserialize, Serialize};
 
 /// Something that has happened. Times are milliseconds since 1970.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,14 +21,14 @@ pub enum Input {
     /// The supervisor has started.
     Started {
         /// How the one before it ended.
-        previous: PreviousRun,
+        previous: EarlierRun,
     },
     /// Something about an event listener's pool.
     Pool {
         /// The pool; its process group.
         pool: GroupName,
         /// What.
-        trouble: PoolTrouble,
+        trouble: ListenerTrouble,
     },
     /// The result of a check, or a reading that was held against a limit.
     Check(CheckReading),
@@ -72,7 +72,7 @@ pub struct ProcessReport {
 
 /// How the supervisor before this one ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PreviousRun {
+pub enum EarlierRun {
     /// There was none, or it is not known.
     Unknown,
     /// By a shutdown or a restart.
@@ -88,7 +88,7 @@ pub enum PreviousRun {
 
 /// What may be wrong with an event listener's pool.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PoolTrouble {
+pub enum ListenerTrouble {
     /// Its buffer was full, and this number of events is lost.
     Overflow {
         /// The number of events.
@@ -130,80 +130,6 @@ pub enum ReadingResult {
         /// Why.
         reason: String,
     },
-}
-
-/// What an operator asks for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OperatorCommand {
-    /// Silence programs.
-    Silence {
-        /// A word of the caller, by which it finds the silence in the state.
-        #[serde(default)]
-        request: String,
-        /// `NAME`, `GROUP:NAME`, `GROUP:*`, `*`, `!PATTERN`.
-        programs: Vec<String>,
-        /// Only these; all where it is empty.
-        #[serde(default)]
-        causes: Vec<AlertCause>,
-        /// From when; now where there is none.
-        #[serde(default)]
-        from: Option<u64>,
-        /// Until when.
-        until: u64,
-        /// Who asks.
-        by: String,
-        /// Why.
-        #[serde(default)]
-        comment: String,
-    },
-    /// End a silence.
-    EndSilence {
-        /// Which.
-        id: u64,
-        /// Who asks.
-        by: String,
-    },
-    /// Acknowledge incidents.
-    Ack {
-        /// Which.
-        target: AckTarget,
-        /// Until when; to its end where there is none.
-        #[serde(default)]
-        until: Option<u64>,
-        /// Who asks.
-        by: String,
-        /// Why.
-        #[serde(default)]
-        comment: String,
-    },
-    /// Take an acknowledgement back.
-    Unack {
-        /// Which.
-        target: AckTarget,
-        /// Who asks.
-        by: String,
-    },
-    /// Send a test message through all that a real one passes but the grouping.
-    Test {
-        /// To whom.
-        receiver: String,
-        /// About what; a made-up program where there is none.
-        #[serde(default)]
-        program: Option<Namespec>,
-        /// The cause that it shows.
-        cause: AlertCause,
-    },
-}
-
-/// Which incidents are meant.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AckTarget {
-    /// By number.
-    Incident(u64),
-    /// All open ones of these programs, by patterns as in a silence.
-    Programs(Vec<String>),
 }
 
 /// What of a receiver is in the outbox.

@@ -51,8 +51,8 @@ pub use self::effect::{
     Audience, CloseReason, ClosedIncident, Decision, Effect, Hold, Notice, PaceReason, RefusalReason, Verdict,
 };
 pub use self::input::{
-    AckTarget, CheckReading, Input, OperatorCommand, PoolTrouble, PreviousRun, ProcessReport, ReadingResult,
-    ReceiverBacklog, WaitingMessage,
+    AckTarget, CheckReading, EarlierRun, Input, ListenerTrouble, OperatorCommand, ProcessReport,
+    ReadingResult, ReceiverBacklog, WaitingMessage,
 };
 pub use self::silence::{Silence, SilenceState};
 pub use self::snapshot::{Counters, SnapshotPart, WatchSnapshot};

@@ -8,6 +8,8 @@ mod receiver;
 mod source;
 mod values;
 
+pub use values::duration;
+
 #[cfg(test)]
 mod tests;
 
@@ -27,7 +29,7 @@ use crate::loader::files::is_readable_by_others;
 use crate::value::InvalidValue;
 use receiver::ReceiverDefaults;
 use source::AlertSection;
-use values::{bad, causes, duration, patterns, positive_duration, secret_url, size, web_url, windows};
+use values::{bad, causes, patterns, positive_duration, secret_url, size, web_url, windows};
 
 /// The keys of `[watch]` beside those of all receivers.
 const OWN_WATCH_KEYS: [&str; 8] =

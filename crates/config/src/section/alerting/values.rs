@@ -25,7 +25,7 @@ pub(super) fn bad(what: &str, value: &str) -> InvalidValue {
 }
 
 /// `45`, `45s`, `2m`, `1h`, `1d`.
-pub(super) fn duration(text: &str) -> Result<Duration, InvalidValue> {
+pub fn duration(text: &str) -> Result<Duration, InvalidValue> {
     let fault = || bad("read as a time (45, 45s, 2m, 1h or 1d)", text);
     let text = text.trim();
     let unit = UNITS.iter().find(|(unit, _)| text.ends_with(*unit));

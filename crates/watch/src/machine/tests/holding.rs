@@ -265,7 +265,7 @@ fn a_stop_by_an_operator_closes_at_a_pager_and_is_a_line_for_people() {
 #[test]
 fn a_supervisor_that_was_gone_is_one_message_that_says_from_when_to_when() {
     let mut play = play(vec![receiver("ops")], &["a"]);
-    let killed = PreviousRun::Killed { last_seen: (START - 500) * 1000, at: START * 1000 };
+    let killed = EarlierRun::Killed { last_seen: (START - 500) * 1000, at: START * 1000 };
     play.step(SECOND, Input::Started { previous: killed });
     play.go_to(HOUR);
     assert_eq!(play.told(), ["11 ops Firing: supervisord bad UpAgain"]);

@@ -135,7 +135,7 @@ fn happen(play: &mut Play, event: Event, time: u64) {
         }
         Event::Supervisor(true) => play.step(time, Input::Stopping),
         Event::Supervisor(false) => {
-            play.step(time, Input::Started { previous: PreviousRun::Killed { last_seen: 5, at: 6 } });
+            play.step(time, Input::Started { previous: EarlierRun::Killed { last_seen: 5, at: 6 } });
         }
     }
 }

@@ -1,0 +1,11 @@
+//! What people call: `watch` itself, and the commands that show and steer it.
+
+pub mod alerts;
+mod configuration;
+mod journal_watch;
+mod message;
+mod signals;
+mod waiting_messages;
+pub mod watch;
+
+pub use configuration::ConfigChoice;
