@@ -17,6 +17,7 @@ mod log_events;
 mod many_programs;
 mod many_writers;
 mod memmon_tick;
+mod page_checks;
 mod proc_usage;
 mod program;
 mod reports;
@@ -88,6 +89,7 @@ const WORKLOADS: &[Workload] = &[
     Workload { name: "listener_memory", measure: listener_memory::measure, contenders: Contenders::All },
     Workload { name: "listener_start", measure: listener_start::measure, contenders: Contenders::All },
     Workload { name: "memmon_tick", measure: memmon_tick::measure, contenders: Contenders::NotStatic },
+    Workload { name: "page_checks", measure: page_checks::measure, contenders: Contenders::NotStatic },
 ];
 
 fn main() -> anyhow::Result<()> {
