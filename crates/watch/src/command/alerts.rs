@@ -22,7 +22,7 @@ use crate::machine::{
     Effect, Explanation, Hold, Input, Moment, OpenIncident, Silence, SilenceState, SnapshotPart, Watch,
     WatchSnapshot,
 };
-use crate::store::{HistoryLog, HistoryRecord, SavedState, StoreError, read_state};
+use crate::store::{HistoryLine, HistoryLog, SavedState, StoreError, read_state};
 
 /// How long a command waits for the state to show it.
 const SHOWN_WITHIN: Duration = Duration::from_secs(2);
@@ -149,8 +149,8 @@ pub fn list(choice: &ConfigChoice, options: ListOptions) -> Result<Outcome, Aler
     if options.all {
         let history = HistoryLog::new(&known.loaded.supervisor_folder(), Duration::MAX).read()?;
         let closed = history.records.iter().filter_map(|record| match record {
-            HistoryRecord::Closed(closed) => Some(closed),
-            HistoryRecord::Decided(_) => None,
+            HistoryLine::Closed(closed) => Some(closed),
+            HistoryLine::Decided(_) => None,
         });
         for closed in closed {
             if options.json {
@@ -231,7 +231,7 @@ pub fn explain(choice: &ConfigChoice, program: &str, cause: AlertCause) -> Resul
     for incident in &explanation.open {
         writeln!(out, "what happened to incident {}:", incident.number)?;
         let decided = history.records.iter().filter_map(|record| match record {
-            HistoryRecord::Decided(decision) if decision.incident == Some(incident.number) => Some(decision),
+            HistoryLine::Decided(decision) if decision.incident == Some(incident.number) => Some(decision),
             _ => None,
         });
         let decided: Vec<_> = decided.collect();

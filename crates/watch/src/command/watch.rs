@@ -38,7 +38,7 @@ use crate::source::feed::{Accepted, EventFeed, FeedPosition, SupervisorRun};
 use crate::source::supervisor::{ListedProcess, SupervisorClient};
 use crate::source::translation::{entry_of, input_of};
 use crate::store::{
-    CommitPacing, HistoryLog, HistoryRecord, RecoveredState, SavedState, StoreOptions, WatchStore,
+    CommitPacing, HistoryLine, HistoryLog, RecoveredState, SavedState, StoreOptions, WatchStore,
 };
 
 /// How much of standard input is read at a time.
@@ -90,7 +90,7 @@ struct WatchProcess {
     journal: Option<JournalWatch>,
     /// What the steps since the last commit have made.
     alerts: Vec<Alert>,
-    records: Vec<HistoryRecord>,
+    records: Vec<HistoryLine>,
     /// The last event is used but not stored: it is answered after the next commit.
     answer_after_commit: bool,
     /// When the supervisor is to be asked for its processes, and how often that has failed.
@@ -434,8 +434,8 @@ impl WatchProcess {
                     self.pending.push((program, action));
                     self.pacing.note_message(now.mono);
                 }
-                Effect::Decided(decision) => self.records.push(HistoryRecord::Decided(Box::new(decision))),
-                Effect::Closed(closed) => self.records.push(HistoryRecord::Closed(Box::new(closed))),
+                Effect::Decided(decision) => self.records.push(HistoryLine::Decided(Box::new(decision))),
+                Effect::Closed(closed) => self.records.push(HistoryLine::Closed(Box::new(closed))),
             }
         }
     }

@@ -11,7 +11,7 @@ use super::budget::Budget;
 use super::clock::WatchTime;
 use super::effect::{Audience, Effect, Hold, Notice, Verdict};
 use super::held::{judge, release};
-use super::notice::{Draft, Sort, cut_tail, decided, has_stateful, next_number, notice};
+use super::notice::{NoticeDraft, Sort, cut_tail, decided, has_stateful, next_number, notice};
 use super::record::{IncidentRecord, Situation};
 use super::reminder::reminders;
 use super::routing;
@@ -78,7 +78,7 @@ pub(super) fn flush(
         return;
     }
     let message = *next_message;
-    let mut draft = Draft::default();
+    let mut draft = NoticeDraft::default();
     if is_due {
         tell_changes(bucket, receiver, situation, message, &mut draft);
         bucket.due = None;
@@ -120,7 +120,7 @@ fn tell_changes(
     receiver: &AlertReceiver,
     situation: &Situation<'_>,
     message: u64,
-    draft: &mut Draft,
+    draft: &mut NoticeDraft,
 ) {
     let free = bucket.changed.iter().filter(|(_, change)| change.hold.is_none());
     let keys = free.map(|(key, _)| key.clone()).collect::<Vec<_>>();
@@ -195,7 +195,7 @@ fn tell_reminder(
     situation: &Situation<'_>,
     key: &IncidentKey,
     message: u64,
-    draft: &mut Draft,
+    draft: &mut NoticeDraft,
 ) {
     let Some(record) = situation.incidents.get(key) else { return };
     let now = situation.time();
@@ -211,7 +211,7 @@ fn tell_reminder(
 
 /// Makes the message of a draft.
 fn send(
-    draft: Draft,
+    draft: NoticeDraft,
     asides: Vec<CardItem>,
     receiver: &AlertReceiver,
     memory: &mut ReceiverMemory,

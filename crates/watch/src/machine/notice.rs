@@ -1,4 +1,4 @@
-//! The parts of a message, and the lines of the history: [`Draft`] and [`notice`].
+//! The parts of a message, and the lines of the history: [`NoticeDraft`] and [`notice`].
 
 use ironlance_alert::card::{CardItem, CardKind, Mark};
 use ironlance_config::alerting::AlertReceiver;
@@ -12,7 +12,7 @@ use super::subject::IncidentKey;
 
 /// A message in the making.
 #[derive(Debug, Default)]
-pub(super) struct Draft {
+pub(super) struct NoticeDraft {
     pub(super) items: Vec<CardItem>,
     /// What only channels that keep incidents are told.
     pub(super) quiet: Vec<CardItem>,
@@ -97,7 +97,7 @@ pub(super) fn cut_tail(mut item: CardItem, receiver: &AlertReceiver) -> CardItem
     item
 }
 
-impl Draft {
+impl NoticeDraft {
     /// What sort of message it is: what is new counts most.
     pub(super) fn kind(&self) -> CardKind {
         let has = |sort| self.sorts.contains(&sort);

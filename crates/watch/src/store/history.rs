@@ -20,20 +20,20 @@ const OLDER: usize = 9;
 /// A line of the history.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum HistoryRecord {
+pub enum HistoryLine {
     /// Why something was told, or was not.
     Decided(Box<Decision>),
     /// An incident that is over.
     Closed(Box<ClosedIncident>),
 }
 
-impl From<Decision> for HistoryRecord {
+impl From<Decision> for HistoryLine {
     fn from(decision: Decision) -> Self {
         Self::Decided(Box::new(decision))
     }
 }
 
-impl From<ClosedIncident> for HistoryRecord {
+impl From<ClosedIncident> for HistoryLine {
     fn from(incident: ClosedIncident) -> Self {
         Self::Closed(Box::new(incident))
     }
@@ -55,14 +55,14 @@ impl HistoryLog {
     }
 
     /// Appends records, and removes the files that are too old.
-    pub fn append(&self, records: &[HistoryRecord], now: SystemTime) -> Result<(), StoreError> {
+    pub fn append(&self, records: &[HistoryLine], now: SystemTime) -> Result<(), StoreError> {
         self.log.append(records).map_err(self.failed("write to"))?;
         self.log.expire(self.keep, now);
         Ok(())
     }
 
     /// All records, oldest first.
-    pub fn read(&self) -> Result<LogPiece<HistoryRecord>, StoreError> {
+    pub fn read(&self) -> Result<LogPiece<HistoryLine>, StoreError> {
         self.log.read().map_err(self.failed("read"))
     }
 

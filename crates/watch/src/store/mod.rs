@@ -21,7 +21,7 @@ mod tests;
 
 pub use commit::RecoveredState;
 pub use error::StoreError;
-pub use history::{HistoryLog, HistoryRecord};
+pub use history::{HistoryLine, HistoryLog};
 pub use pacing::CommitPacing;
 pub use saved_state::{SavedState, StateFault};
 

@@ -186,7 +186,7 @@ fn the_history_gives_its_records_back_and_says_what_cannot_be_read() {
     assert_eq!((read.records, read.damaged), (vec![decided(1), decided(3)], 1));
 }
 
-fn decided(at: u64) -> HistoryRecord {
+fn decided(at: u64) -> HistoryLine {
     let what = Verdict::SilenceAdded(7);
     Decision { at, incident: None, subject: None, family: None, receiver: None, what }.into()
 }
