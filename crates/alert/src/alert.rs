@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use crate::card::Card;
 use crate::notification::Notification;
 use crate::receiver::{Format, Receiver};
+use crate::render::card::{CardMessage, Detail};
 use crate::render::{sms, wording};
 
 /// An alert in the outbox: its content, and all that its delivery needs.
@@ -58,7 +59,12 @@ impl AlertEntry {
     pub fn render(&self, format: Format) -> Cow<'_, str> {
         match self {
             Self::Notification(notification) => wording::entry(notification, format).into(),
-            Self::Card(card) => card.summary().into(),
+            Self::Card(card) => match format {
+                Format::Sms { max_length } => {
+                    CardMessage { card, detail: Detail::Rich, late: None }.short(max_length).into()
+                }
+                Format::Mail | Format::Digest | Format::Card => card.summary().into(),
+            },
             Self::Text { text, .. } => text.into(),
         }
     }

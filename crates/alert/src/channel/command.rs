@@ -1,5 +1,5 @@
-//! A command that takes a card as JSON on its standard input (`command=`): [`CommandChannel`]. It is run without a shell; what
-//! it needs most often is in its environment.
+//! A command that takes a card as JSON on its standard input (`command=`), or a short text, with the numbers as arguments
+//! (`sms=command:…`): [`CommandChannel`]. It is run without a shell; what it needs most often is in its environment.
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::Command;
@@ -16,6 +16,8 @@ use crate::render::card::CardMessage;
 
 /// How long the command may take.
 const TIMEOUT: Duration = Duration::from_secs(60);
+/// The characters of a short text in the GSM alphabet.
+const ONE_PART: usize = 160;
 /// The status that asks for another attempt later, of sysexits.h.
 const EX_TEMPFAIL: i32 = 75;
 
@@ -23,6 +25,8 @@ const EX_TEMPFAIL: i32 = 75;
 #[derive(Debug)]
 pub(super) struct CommandChannel {
     command: String,
+    /// The numbers that get a short text; none for a card.
+    numbers: Vec<String>,
     secrets: Arc<Secrets>,
     timeout: Duration,
 }
@@ -30,8 +34,24 @@ pub(super) struct CommandChannel {
 impl CommandChannel {
     /// A command line, which is split into words.
     pub(super) fn new(command: &str) -> Self {
+        Self::sms(command, &[])
+    }
+
+    /// A command line that gets a short text for these numbers.
+    pub(super) fn sms(command: &str, numbers: &[String]) -> Self {
         let secrets = Arc::new(Secrets::of(command));
-        Self { command: command.to_owned(), secrets, timeout: TIMEOUT }
+        Self { command: command.to_owned(), numbers: numbers.to_vec(), secrets, timeout: TIMEOUT }
+    }
+
+    /// What the command reads.
+    fn input(&self, message: &CardMessage<'_>) -> Vec<u8> {
+        let mut input = if self.numbers.is_empty() {
+            serde_json::to_vec(message.card).expect("a card has only strings for keys")
+        } else {
+            message.short(Some(ONE_PART)).into_bytes()
+        };
+        input.push(b'\n');
+        input
     }
 
     /// A reason: what went wrong, the program, and the last line of its output.
@@ -86,13 +106,12 @@ impl DeliveryChannel for CommandChannel {
         let Some((program, arguments)) = words.split_first() else {
             return Err(DeliveryError::unreachable(self.fault("cannot split the command into words", "")));
         };
-        let mut json = serde_json::to_vec(message.card).expect("a card has only strings for keys");
-        json.push(b'\n');
         let mut command = Command::new(program);
-        command.args(arguments).envs(environment(&message));
-        let running = RunningCommand::start(&mut command, &json, &self.secrets).map_err(|error| {
-            DeliveryError::unreachable(self.fault(&format!("cannot start the command: {error}"), ""))
-        })?;
+        command.args(arguments).args(&self.numbers).envs(environment(&message));
+        let running =
+            RunningCommand::start(&mut command, &self.input(&message), &self.secrets).map_err(|error| {
+                DeliveryError::unreachable(self.fault(&format!("cannot start the command: {error}"), ""))
+            })?;
         progress.step(&format!("started {}", program_only(&self.command)));
         let (status, line) = running.finish(self.timeout);
         let fault = match status.map(|status| (status.code(), status.signal())) {
@@ -152,6 +171,19 @@ mod tests {
             assert!(environment.lines().any(|other| other == line), "{line} in {environment}");
         }
         assert!(environment.contains("IRONLANCE_TITLE=shop:web crashed"), "{environment}");
+    }
+
+    #[test]
+    fn a_command_for_sms_gets_a_short_text_and_the_numbers() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("sms");
+        let script = format!("/bin/sh -c '{{ echo \"$@\"; cat; }} >{}' sh", path.display());
+        let alert = Alert::of_card(sample());
+        let mut channel = CommandChannel::sms(&script, &["+491".into(), "+492".into()]);
+        channel.send(&(&alert).into(), &mut ()).unwrap();
+        let written = fs::read_to_string(path).unwrap();
+        assert!(written.starts_with("+491 +492\n[web1] shop:web crashed: killed by SIGKILL"), "{written}");
+        assert!(written.lines().nth(1).unwrap().len() <= ONE_PART, "{written}");
     }
 
     #[test]

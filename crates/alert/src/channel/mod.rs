@@ -1,7 +1,14 @@
 //! The channels: [`DeliveryChannel`], one file or folder each. The thread of a queue calls them; they keep no alerts.
 
 mod alertmanager;
+mod answer_code;
 mod command;
+mod dingtalk;
+#[cfg(test)]
+mod fake_carrier;
+mod feishu;
+#[cfg(test)]
+mod golden;
 mod http;
 mod incident;
 mod ntfy;
@@ -10,10 +17,15 @@ pub mod pace;
 mod pagerduty;
 mod running_command;
 pub mod sendmail;
+mod signature;
 mod slack;
+mod sms_aliyun;
+mod sms_twilio;
 pub mod smtp;
 mod teams;
+mod telegram;
 mod webhook;
+mod wecom;
 
 use std::time::Duration;
 
@@ -189,6 +201,30 @@ pub fn open(transport: &Transport) -> Box<dyn DeliveryChannel> {
 fn open_channel(channel: &Channel, proxy: Option<&Secret>) -> Box<dyn DeliveryChannel> {
     let sender = || http::HttpSender::new(proxy);
     match channel {
+        Channel::DingTalk { url, secret, at, keyword } => {
+            Box::new(dingtalk::DingTalk::new(url, secret.as_ref(), at, keyword.as_deref(), sender()))
+        }
+        Channel::WeCom { url, at } => Box::new(wecom::WeCom::new(url, at, sender())),
+        Channel::Feishu { url, secret, at } => {
+            Box::new(feishu::Feishu::new(url, secret.as_ref(), at, sender()))
+        }
+        Channel::Telegram { token, chat, thread, api } => {
+            Box::new(telegram::Telegram::new(token, chat, *thread, api, sender()))
+        }
+        Channel::Twilio { account, secret, from, to, api } => {
+            let numbers = sms_twilio::Numbers { from: from.clone(), to: to.clone() };
+            Box::new(sms_twilio::Twilio::new(account, secret, numbers, api, sender()))
+        }
+        Channel::Aliyun { access_key, secret, sign, template, params, to, api } => {
+            let message = sms_aliyun::Template {
+                sign: sign.clone(),
+                code: template.clone(),
+                params: params.clone(),
+                to: to.clone(),
+            };
+            Box::new(sms_aliyun::Aliyun::new(access_key, secret, message, api, sender()))
+        }
+        Channel::SmsCommand { command, to } => Box::new(command::CommandChannel::sms(command, to)),
         Channel::Command { command } => Box::new(command::CommandChannel::new(command)),
         Channel::Slack { url } => {
             Box::new(slack::Slack::new(slack::Destination::Webhook(url.clone()), sender()))
@@ -206,25 +242,5 @@ fn open_channel(channel: &Channel, proxy: Option<&Secret>) -> Box<dyn DeliveryCh
             Box::new(webhook::Webhook::new(url, secret.as_ref(), *format, header.as_ref(), sender()))
         }
         Channel::Ntfy { url, token } => Box::new(ntfy::Ntfy::new(url, token.as_ref(), sender())),
-        Channel::DingTalk { .. }
-        | Channel::WeCom { .. }
-        | Channel::Feishu { .. }
-        | Channel::Telegram { .. }
-        | Channel::Twilio { .. }
-        | Channel::Aliyun { .. }
-        | Channel::SmsCommand { .. } => Box::new(Missing(channel.name())),
-    }
-}
-
-/// A channel that this version cannot open.
-struct Missing(&'static str);
-
-impl DeliveryChannel for Missing {
-    fn send(
-        &mut self,
-        _: &OutgoingAlert<'_>,
-        _: &mut dyn DeliveryProgress,
-    ) -> Result<Receipt, DeliveryError> {
-        Err(DeliveryError::unreachable(format!("this version of ironlance cannot send by {}", self.0)))
     }
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use super::machine::Input;
 use super::schedule::{QueueKey, QueueRules};
 use super::worker::{AttemptResult, DeliveryWorker, Message, failed_attempt, failure_of};
+use crate::address::addresses;
 use crate::channel::pace::pace_of;
 use crate::channel::{
     DeliveryChannel, DeliveryError, DeliveryProgress, OutgoingAlert, Receipt, RecipientRefusal, Retry,
@@ -246,12 +247,12 @@ impl DeliveryWorker {
         let recipients = |refusals: &[&RecipientRefusal]| {
             refusals.iter().map(|refusal| refusal.recipient.clone()).collect::<Vec<_>>()
         };
-        let is_served = |to: &String| receipt.refused.iter().all(|refusal| refusal.recipient != *to);
         let mut served = stored.alert.clone();
-        served.receiver.to.retain(is_served);
-        if !served.receiver.to.is_empty() {
-            self.store.note_taken(&served, "");
+        if !receipt.refused.is_empty() {
+            served.receiver.to = addresses(&served.receiver.to);
+            served.receiver.to.retain(|to| receipt.refused.iter().all(|refusal| refusal.recipient != *to));
         }
+        self.store.note_taken(&served, &receipt.answer);
         if let Some(refusal) = never.first() {
             let mut dead = stored.alert.clone();
             dead.id = format!("{id}.refused");

@@ -7,8 +7,10 @@ use email_encoding::{body, headers::rfc2047};
 use ironlance_core::text::escape::one_line;
 use jiff::Timestamp;
 
+use super::card_mail::CardMail;
 use crate::address;
-use crate::alert::Alert;
+use crate::alert::{Alert, AlertEntry};
+use crate::receiver::Format;
 
 /// A header line is folded before it gets longer than this, in octets; the limit is 998 (RFC 5322, 2.1.1).
 const LONGEST_LINE: usize = 900;
@@ -16,25 +18,49 @@ const LONGEST_LINE: usize = 900;
 /// Where a header line is folded, until it is known how lines end; as email-encoding writes it.
 const FOLD: &str = "\r\n ";
 
-/// The mail for a command such as sendmail: lines end in LF, the text stands as it is.
+/// For how many seconds a message has waited, and why.
+pub type Lateness<'a> = Option<(u64, &'a str)>;
+
+/// The card of an alert that is a mail.
+fn card_mail(alert: &Alert, late: Lateness<'_>) -> Option<CardMail> {
+    match (alert.receiver.format, alert.entries.first()) {
+        (Format::Card, Some(AlertEntry::Card(card))) => {
+            Some(CardMail::new(card, late, &right_side(&alert.host)))
+        }
+        _ => None,
+    }
+}
+
+/// The mail for a command such as sendmail: lines end in LF, the text stands as it is; that of a card is encoded.
 ///
 /// To and Subject come first and look as the originals write them; the rest of the header follows.
-pub fn mail_for_command(alert: &Alert) -> Vec<u8> {
+pub fn mail_for_command(alert: &Alert, late: Lateness<'_>) -> Vec<u8> {
+    let card = card_mail(alert, late);
+    let mut lines = vec![("To", addresses(&alert.receiver.to))];
+    lines.extend(subject(alert, card.as_ref()).map(|subject| ("Subject", unstructured(subject))));
+    lines.extend(alert.receiver.from.as_ref().map(|from| ("From", header_address(from))));
+    if let Some(card) = &card {
+        return alternative(alert, lines, card).replace("\r\n", "\n").into_bytes();
+    }
     let text = printable(&alert.text());
     let encoding = if text.is_ascii() { "7bit" } else { "8bit" };
-    let mut lines = vec![("To", addresses(&alert.receiver.to))];
-    lines.extend(alert.subject.as_deref().map(|subject| ("Subject", unstructured(subject))));
-    lines.extend(alert.receiver.from.as_ref().map(|from| ("From", header_address(from))));
-    lines.extend(common(alert, encoding));
+    lines.extend(common(alert));
+    lines.extend(text_part(encoding));
     render(&lines, &text, "\n").into_bytes()
+}
+
+/// The subject of a mail: that of the alert, else that of its card.
+fn subject<'a>(alert: &'a Alert, card: Option<&'a CardMail>) -> Option<&'a str> {
+    alert.subject.as_deref().or(card.map(|card| card.subject.as_str()))
 }
 
 /// The text for a command that takes a body, which people read as it is: To, Subject, a blank line and the text, as
 /// superlance writes them. Nothing is encoded.
-pub fn body_for_command(alert: &Alert) -> Vec<u8> {
+pub fn body_for_command(alert: &Alert, late: Lateness<'_>) -> Vec<u8> {
+    let card = card_mail(alert, late);
     let to: Vec<String> = alert.receiver.to.iter().map(|to| one_line(to)).collect();
-    let subject = alert.subject.as_deref().map(|subject| format!("Subject: {}\n", one_line(subject)));
-    let text = printable(&alert.text());
+    let subject = subject(alert, card.as_ref()).map(|subject| format!("Subject: {}\n", one_line(subject)));
+    let text = printable(&card.as_ref().map_or_else(|| alert.text(), |card| card.text.clone()));
     format!("To: {}\n{}\n{text}", to.join(", "), subject.unwrap_or_default()).into_bytes()
 }
 
@@ -50,38 +76,72 @@ pub enum AddressCharset {
 /// The mail for a mail server: lines end in CRLF, and everything is ASCII but for the addresses that are not.
 ///
 /// A recipient whose address the server does not take is left out of To: raw bytes in a header are refused on the way.
-pub fn mail_for_server(alert: &Alert, charset: AddressCharset) -> Vec<u8> {
-    let text = printable(&alert.text());
-    let plain = text.is_ascii() && text.lines().all(|line| line.len() < LONGEST_LINE);
-    let (encoding, text) = if plain {
-        ("7bit", text.replace('\n', "\r\n"))
-    } else {
-        let mut encoded = String::new();
-        let ends = text.replace('\n', "\r\n");
-        // Writing into a String cannot fail.
-        let _ = body::base64::encode(ends.as_bytes(), &mut encoded);
-        ("base64", encoded)
-    };
+pub fn mail_for_server(alert: &Alert, late: Lateness<'_>, charset: AddressCharset) -> Vec<u8> {
+    let card = card_mail(alert, late);
     let mut lines: Vec<(&str, String)> = Vec::new();
-    lines.extend(alert.subject.as_deref().map(|subject| ("Subject", unstructured(subject))));
+    lines.extend(subject(alert, card.as_ref()).map(|subject| ("Subject", unstructured(subject))));
     lines.extend(alert.receiver.from.as_ref().map(|from| ("From", header_address(from))));
     let mut to = address::addresses(&alert.receiver.to);
     to.retain(|to| charset == AddressCharset::Utf8 || address::bare(to).is_ascii());
     if !to.is_empty() {
         lines.push(("To", addresses(&to)));
     }
-    lines.extend(common(alert, encoding));
+    if let Some(card) = &card {
+        return alternative(alert, lines, card).into_bytes();
+    }
+    let text = printable(&alert.text());
+    let plain = text.is_ascii() && text.lines().all(|line| line.len() < LONGEST_LINE);
+    let (encoding, text) =
+        if plain { ("7bit", text.replace('\n', "\r\n")) } else { ("base64", base64_lines(&text)) };
+    lines.extend(common(alert));
+    lines.extend(text_part(encoding));
     render(&lines, &text, "\r\n").into_bytes()
+}
+
+/// The mail of a card: the text and the HTML as alternatives (RFC 2046, 5.1.4). Both are encoded in base64, so nothing in
+/// them can be a boundary.
+fn alternative(alert: &Alert, mut lines: Vec<(&'static str, String)>, card: &CardMail) -> String {
+    const BOUNDARY: &str = "=_ironlance";
+    lines.extend(common(alert));
+    lines.extend(card.headers.iter().map(|(name, value)| (*name, unstructured(value))));
+    lines.push(("Content-Type", format!("multipart/alternative; boundary=\"{BOUNDARY}\"")));
+    let mut parts = String::new();
+    for (kind, text) in [("plain", &card.text), ("html", &card.html)] {
+        parts.push_str(&format!(
+            "--{BOUNDARY}\r\nContent-Type: text/{kind}; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n{}\r\n",
+            base64_lines(text)
+        ));
+    }
+    render(&lines, &format!("{parts}--{BOUNDARY}--\r\n"), "\r\n")
+}
+
+/// A text with lines that end in CRLF, encoded.
+fn base64_lines(text: &str) -> String {
+    let mut encoded = String::new();
+    // Writing into a String cannot fail.
+    let _ = body::base64::encode(text.replace('\n', "\r\n").as_bytes(), &mut encoded);
+    encoded
 }
 
 /// The Message-ID of an alert, the same at every attempt.
 pub fn message_id(alert: &Alert) -> String {
-    let right: String =
-        alert.host.chars().filter(|c| c.is_ascii_alphanumeric() || ".-".contains(*c)).collect();
-    format!("<{}@{}>", alert.id, if right.is_empty() { "localhost" } else { &right })
+    format!("<{}@{}>", alert.id, right_side(&alert.host))
 }
 
-fn common(alert: &Alert, encoding: &str) -> Vec<(&'static str, String)> {
+/// A host as the right side of a Message-ID.
+fn right_side(host: &str) -> String {
+    let right: String = host.chars().filter(|c| c.is_ascii_alphanumeric() || ".-".contains(*c)).collect();
+    if right.is_empty() { "localhost".to_owned() } else { right }
+}
+
+fn text_part(encoding: &str) -> [(&'static str, String); 2] {
+    [
+        ("Content-Type", "text/plain; charset=utf-8".to_owned()),
+        ("Content-Transfer-Encoding", encoding.to_owned()),
+    ]
+}
+
+fn common(alert: &Alert) -> Vec<(&'static str, String)> {
     let created = Timestamp::from_second(alert.created).unwrap_or(Timestamp::UNIX_EPOCH);
     let date = created.strftime("%a, %d %b %Y %H:%M:%S +0000").to_string();
     vec![
@@ -89,8 +149,6 @@ fn common(alert: &Alert, encoding: &str) -> Vec<(&'static str, String)> {
         ("Message-ID", message_id(alert)),
         ("Auto-Submitted", "auto-generated".to_owned()),
         ("MIME-Version", "1.0".to_owned()),
-        ("Content-Type", "text/plain; charset=utf-8".to_owned()),
-        ("Content-Transfer-Encoding", encoding.to_owned()),
     ]
 }
 
@@ -181,11 +239,11 @@ mod tests {
     }
 
     fn command_mail(alert: &Alert) -> String {
-        String::from_utf8(mail_for_command(alert)).unwrap()
+        String::from_utf8(mail_for_command(alert, None)).unwrap()
     }
 
     fn server_mail(alert: &Alert) -> String {
-        String::from_utf8(mail_for_server(alert, AddressCharset::Ascii)).unwrap()
+        String::from_utf8(mail_for_server(alert, None, AddressCharset::Ascii)).unwrap()
     }
 
     #[test]
@@ -201,11 +259,11 @@ mod tests {
     #[test]
     fn a_command_that_takes_a_body_gets_text_that_people_can_read() {
         let foreign = alert("Größe\r\nBcc: x", &["Zoë <zoe@example.com>", "b@c"], "价格 \x1b[1m\nzwei");
-        let text = String::from_utf8(body_for_command(&foreign)).unwrap();
+        let text = String::from_utf8(body_for_command(&foreign, None)).unwrap();
         assert_eq!(text, "To: Zoë <zoe@example.com>, b@c\nSubject: Größe  Bcc: x\n\n价格 ?[1m\nzwei");
         let silent = Alert { subject: None, ..foreign };
         assert!(
-            String::from_utf8(body_for_command(&silent))
+            String::from_utf8(body_for_command(&silent, None))
                 .unwrap()
                 .starts_with("To: Zoë <zoe@example.com>, b@c\n\n")
         );
@@ -245,7 +303,7 @@ mod tests {
             mail.contains("To: =?utf-8?b?Wm/Dqw==?= <zoe@example.com>, b@c (=?utf-8?b?R3LDtsOfZQ==?=)\r\n"),
             "{mail}"
         );
-        let mail = String::from_utf8(mail_for_server(&both, AddressCharset::Utf8)).unwrap();
+        let mail = String::from_utf8(mail_for_server(&both, None, AddressCharset::Utf8)).unwrap();
         assert!(mail.contains(" <ö@example.com>, b@c "), "{mail}");
         assert!(!server_mail(&alert("subject", &["ö@example.com"], "text")).contains("To:"));
     }
@@ -259,6 +317,26 @@ mod tests {
             let mail = command_mail(&alert(subject, &["a@b"], "text"));
             assert!(mail.contains(header), "{mail}");
         }
+    }
+
+    #[test]
+    fn a_card_is_a_mail_with_text_and_html_whose_lines_end_as_they_should() {
+        let mut card = alert("", &["ops@example.com"], "");
+        card.subject = None;
+        card.receiver.format = Format::Card;
+        let (_, storm) = crate::render::card::samples::all(crate::card::Language::Chinese).swap_remove(1);
+        card.entries = vec![AlertEntry::Card(Box::new(storm))];
+        let mail = server_mail(&card);
+        assert!(
+            mail.is_ascii() && mail.split("\r\n").all(|line| line.len() < 998 && !line.contains('\n')),
+            "{mail}"
+        );
+        assert!(mail.contains("Content-Type: multipart/alternative; boundary=\"=_ironlance\"\r\n"), "{mail}");
+        assert_eq!(mail.matches("\r\n--=_ironlance").count(), 3);
+        assert!(command_mail(&card).starts_with("To: ops@example.com\nSubject: =?utf-8?b?"));
+        assert!(!command_mail(&card).contains('\r'));
+        let body = String::from_utf8(body_for_command(&card, Some((400, "no route")))).unwrap();
+        assert!(body.contains("延迟 6 分 40 秒送达：no route"), "{body}");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! `card` has the words of a card of `ironlance watch`, cut to what a channel takes.
 
 pub mod card;
+mod card_mail;
 pub mod mime;
 pub mod sms;
 pub mod wording;

@@ -48,8 +48,8 @@ impl DeliveryChannel for Sendmail {
         progress: &mut dyn DeliveryProgress,
     ) -> Result<Receipt, DeliveryError> {
         let mail = match self.input {
-            InputFormat::Mail => mime::mail_for_command(outgoing.alert),
-            InputFormat::Body => mime::body_for_command(outgoing.alert),
+            InputFormat::Mail => mime::mail_for_command(outgoing.alert, outgoing.late),
+            InputFormat::Body => mime::body_for_command(outgoing.alert, outgoing.late),
         };
         let mut command = Command::new("/bin/sh");
         command.args(["-c", &self.command]);

@@ -60,7 +60,7 @@ impl DeliveryChannel for Smtp {
                 Some(session) => session,
                 None => SmtpSession::open(server, timeouts, progress).await?,
             };
-            let outcome = session.send(outgoing.alert, progress).await;
+            let outcome = session.send(outgoing, progress).await;
             if session.is_spent(MAILS_PER_CONNECTION) {
                 session.quit().await;
             } else {

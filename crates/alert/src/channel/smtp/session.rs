@@ -10,8 +10,7 @@ use tokio::net::TcpStream;
 use super::auth::Mechanism;
 use super::dialogue::{Dialogue, SmtpReply, Timeouts};
 use crate::address::{addresses, bare};
-use crate::alert::Alert;
-use crate::channel::{DeliveryError, DeliveryProgress, Receipt, RecipientRefusal, Retry};
+use crate::channel::{DeliveryError, DeliveryProgress, OutgoingAlert, Receipt, RecipientRefusal, Retry};
 use crate::receiver::{Security, SmtpServer};
 use crate::render::mime::{AddressCharset, mail_for_server};
 use crate::secret;
@@ -82,13 +81,14 @@ impl SmtpSession {
     /// Sends one mail.
     pub(super) async fn send(
         &mut self,
-        alert: &Alert,
+        outgoing: &OutgoingAlert<'_>,
         progress: &mut dyn DeliveryProgress,
     ) -> Result<Receipt, DeliveryError> {
         self.sent += 1;
+        let alert = outgoing.alert;
         let charset =
             if self.offers("SMTPUTF8").is_some() { AddressCharset::Utf8 } else { AddressCharset::Ascii };
-        let content = mail_for_server(alert, charset);
+        let content = mail_for_server(alert, outgoing.late, charset);
         let from = alert.receiver.from.as_deref().unwrap_or_default();
         let to = addresses(&alert.receiver.to);
         let reply = self.ask(&self.sender(from, &to, content.len())?, "at MAIL").await?;
@@ -109,7 +109,7 @@ impl SmtpSession {
             return Err(self.refused("the mail", &reply));
         }
         progress.step(&format!("message accepted: {reply}"));
-        Ok(Receipt { refused, ..Receipt::default() })
+        Ok(Receipt { refused, answer: reply.to_string() })
     }
 
     /// The MAIL command, with SIZE (RFC 1870) and SMTPUTF8 (RFC 6531) where they are offered and needed.

@@ -8,6 +8,7 @@ use super::*;
 use crate::alert::{Alert, AlertEntry};
 use crate::channel::{DeliveryChannel, DeliveryProgress, OutgoingAlert, Receipt, RecipientRefusal, Retry};
 use crate::delivery::worker::{DAY, OpenChannel};
+use crate::outbox::delivery_log::{DeliveryOutcome, DeliveryRecord};
 use crate::outbox::record::{FailedAttempt, StoredAlert};
 use crate::outbox::store::Store;
 use crate::outbox::{Outbox, OutboxFolder, unix_time};
@@ -123,7 +124,7 @@ impl DeliveryChannel for Fussy {
         }
         Ok(Receipt {
             refused: vec![refusal("b", Retry::Never), refusal("c", Retry::Later)],
-            ..Receipt::default()
+            answer: "250 OK".into(),
         })
     }
 }
@@ -145,6 +146,12 @@ fn each_recipient_has_a_fate_of_its_own() {
     assert_eq!((left, dead), (vec!["c".to_owned()], vec!["b".to_owned()]));
     worker.run(&inbox, &tell);
     assert!(outbox.is_empty());
+    let log = outbox.delivery_log().read::<DeliveryRecord>().unwrap().records;
+    let log: Vec<_> = log.into_iter().map(|record| (record.to, record.outcome)).collect();
+    let to = |name: &str| format!("{name} by command fussy");
+    let taken = |answer: &str| DeliveryOutcome::Taken(answer.to_owned());
+    let given_up = DeliveryOutcome::GivenUp("no".to_owned());
+    assert_eq!(log, [(to("a"), taken("250 OK")), (to("b"), given_up), (to("c"), taken(""))]);
 }
 
 fn read_only() -> OutboxError {

@@ -156,6 +156,10 @@ impl Words for Chinese {
         units.iter().map(|(count, index)| format!("{count} {}", unit(*index))).collect::<Vec<_>>().join(" ")
     }
 
+    fn recovered_after(&self, seconds: u64) -> String {
+        format!("已恢复，历时 {}", self.duration(seconds))
+    }
+
     fn headline(&self, headline: &Headline<'_>, place: Option<&str>) -> String {
         let of = place.map(|host| format!("{host} 上的 ")).unwrap_or_default();
         let on = place.map(|host| format!("{host} 上")).unwrap_or_default();

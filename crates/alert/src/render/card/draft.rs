@@ -1,18 +1,18 @@
-//! A card on its way to words: [`Draft`], made once for all cuts of it.
+//! A card on its way to words: [`CardDraft`], made once for all cuts of it.
 
 use ironlance_core::alerting::incident::{Family, Severity};
 
 use super::Detail;
+use super::chinese::Chinese;
 use super::clean::clean;
 use super::clock::CardClock;
 use super::cut::{Cut, cuts, title_alone};
+use super::english::English;
 use super::merge::{ItemGroup, Standing, groups};
-use super::text::{CardText, FactText, ItemText, Link, TailText};
-use super::words::{Headline, Label, Words, label_of, words};
-use crate::card::{Card, CardItem, CardKind, Fact, ItemStatus, Mark};
+use super::text::{CardText, FactText, ItemText, LONGEST_TITLE, Link, TailText};
+use super::words::{Headline, Label, Words, label_of};
+use crate::card::{Card, CardItem, CardKind, Fact, ItemStatus, Language, Mark};
 
-/// The characters of a title.
-pub(super) const LONGEST_TITLE: usize = 200;
 /// The lines of output that a plain message has.
 const PLAIN_TAIL: usize = 10;
 /// The lines of output of an item that are shown at most.
@@ -25,7 +25,7 @@ const TITLE_NAMES: usize = 2;
 const LONGEST_URL: usize = 1000;
 
 /// A card with its items merged, its words and its clock.
-pub(super) struct Draft<'a> {
+pub(super) struct CardDraft<'a> {
     card: &'a Card,
     words: &'static dyn Words,
     clock: CardClock,
@@ -37,7 +37,7 @@ pub(super) struct Draft<'a> {
     host: String,
 }
 
-impl<'a> Draft<'a> {
+impl<'a> CardDraft<'a> {
     pub(super) fn new(card: &'a Card, late: Option<(u64, &'a str)>) -> Self {
         let (mut groups, mut asides): (Vec<_>, Vec<_>) =
             groups(&card.items).into_iter().partition(|group| group.standing() != Standing::Aside);
@@ -87,6 +87,7 @@ impl<'a> Draft<'a> {
             color,
             title: shorten(&self.in_kind(&self.title(Some(&self.host)))),
             subject: shorten(&self.words.on_host(&self.host, &self.in_kind(&self.subject()))),
+            is_over: self.is_over(),
             colon: self.words.colon(),
             items: items.iter().map(|group| self.item(group, cut)).collect(),
             names: (cut.surroundings && hidden + names.len() > 0).then(|| self.words.also(&list)),
@@ -245,10 +246,18 @@ impl<'a> Draft<'a> {
         let is_detailed = self.is_detailed();
         let tail = item.tail.as_ref().filter(|tail| is_detailed && cut.tail > 0 && !tail.lines.is_empty());
         let begin = |tail: &crate::card::CardTail| tail.lines.len().saturating_sub(cut.tail);
+        let (sentence, time) = (self.sentence(group, is_detailed), self.clock.time(item.since));
         ItemText {
+            incident: item.incident,
             heading: self.heading(group),
-            sentence: self.sentence(group, is_detailed),
-            time: self.clock.time(item.since),
+            condition: match group.standing() {
+                Standing::Problem => self.words.condition(item.family, item.phase),
+                _ => self.words.status(item.status, item.family).unwrap_or_default(),
+            }
+            .to_owned(),
+            dated_sentence: self.words.with_note(&sentence, &time),
+            sentence,
+            time,
             severity: item.severity,
             severity_word: self.words.severity(item.severity),
             is_over: group.standing() != Standing::Problem,
@@ -272,14 +281,12 @@ impl<'a> Draft<'a> {
         let mut details = Vec::new();
         let verb = match group.standing() {
             Standing::Problem => self.words.verb(item.family, item.phase).to_owned(),
-            Standing::Recovered | Standing::Aside => {
-                let status = self.words.status(item.status, item.family).unwrap_or_default();
-                if group.standing() == Standing::Recovered {
-                    let condition = self.words.condition(item.family, item.phase);
-                    details
-                        .push(self.words.with_condition(condition, &self.words.duration(self.lasted(item))));
-                }
-                return self.words.sentence(status, &details);
+            Standing::Recovered => {
+                let condition = self.words.condition(item.family, item.phase);
+                return self.words.with_note(&self.words.recovered_after(self.lasted(item)), condition);
+            }
+            Standing::Aside => {
+                return self.words.status(item.status, item.family).unwrap_or_default().to_owned();
             }
         };
         if !has_facts {
@@ -364,6 +371,14 @@ impl<'a> Draft<'a> {
             .collect();
         let ids = self.words.list(&ids, self.groups.len().saturating_sub(DETAILED) + self.card.more);
         self.words.signature(&self.host, &clean(&self.card.supervisor), &ids, &clean(&self.card.receiver))
+    }
+}
+
+/// The words of a language.
+fn words(language: Language) -> &'static dyn Words {
+    match language {
+        Language::English => &English,
+        Language::Chinese => &Chinese,
     }
 }
 

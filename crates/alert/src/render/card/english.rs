@@ -146,6 +146,10 @@ impl Words for English {
         units.collect::<Vec<_>>().join(" ")
     }
 
+    fn recovered_after(&self, seconds: u64) -> String {
+        format!("recovered after {}", self.duration(seconds))
+    }
+
     fn headline(&self, headline: &Headline<'_>, place: Option<&str>) -> String {
         let on = place.map(|host| format!(" on {host}")).unwrap_or_default();
         let problems = |down: bool, count: usize| match (down, count) {

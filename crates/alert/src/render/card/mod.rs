@@ -15,8 +15,9 @@ mod words;
 
 use serde::{Deserialize, Serialize};
 
+use super::sms;
 use crate::card::Card;
-use draft::Draft;
+use draft::CardDraft;
 
 pub use text::{CardText, FactText, ItemText, Link, TailText};
 
@@ -61,8 +62,18 @@ impl CardMessage<'_> {
     /// Cut are, in this order: lines of output from the top, problems beyond the third (which become names), facts but why
     /// and now, names (which become a number), and the first problems. Where nothing fits, the last form has the title alone.
     pub fn fit<T>(&self, render: impl Fn(&CardText) -> T, fits: impl Fn(&T) -> bool) -> T {
-        let draft = Draft::new(self.card, self.late);
+        let draft = CardDraft::new(self.card, self.late);
         cut::fit(&draft.cuts(self.detail), |cut| render(&draft.text(cut)), fits)
+    }
+
+    /// A short message: what a mail has as its subject, since when, and the number of the incident. Cut to `limit`
+    /// characters of the GSM alphabet where there is a limit.
+    pub fn short(&self, limit: Option<usize>) -> String {
+        let text = CardMessage { detail: Detail::Rich, ..*self }.text();
+        let end =
+            text.items.first().map(|item| format!(" {} #{}", item.time, item.incident)).unwrap_or_default();
+        let whole = format!("{}{end}", text.subject);
+        limit.map_or_else(|| whole.clone(), |limit| sms::fit(&[&whole], limit))
     }
 
     /// All of it, as far as its detail goes.

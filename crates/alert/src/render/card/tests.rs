@@ -111,6 +111,23 @@ fn what_ended_by_itself_is_a_note_unless_there_is_nothing_else() {
 }
 
 #[test]
+fn a_short_message_holds_what_matters_in_one_part() {
+    let short = |language, index: usize, limit| {
+        let (_, card) = &samples::all(language)[index];
+        CardMessage { card, detail: Detail::Line, late: None }.short(limit)
+    };
+    assert_eq!(
+        short(Language::English, 0, Some(160)),
+        "[web1] shop:web crashed: killed by SIGKILL (out of memory), running again 09:48:11 #42"
+    );
+    assert_eq!(
+        short(Language::Chinese, 0, Some(160)),
+        "[web1] shop:web 异常退出：被 SIGKILL 杀死（内存不足），已恢复运行 09:48:11 #42"
+    );
+    assert!(short(Language::Chinese, 1, Some(160)).chars().count() <= 70);
+}
+
+#[test]
 fn the_plainest_form_is_one_line_with_the_punctuation_of_ascii() {
     let (_, card) = &samples::all(Language::Chinese)[3];
     let message = CardMessage { card, detail: Detail::Line, late: None };
@@ -121,6 +138,8 @@ fn the_plainest_form_is_one_line_with_the_punctuation_of_ascii() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn every_text_is_clean_and_fits(card in samples::any_card(), limit in 1100_usize..5000) {
         let message = CardMessage { card: &card, detail: Detail::Rich, late: Some((400, "no\nroute")) };

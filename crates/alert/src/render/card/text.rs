@@ -2,6 +2,9 @@
 
 use ironlance_core::alerting::incident::Severity;
 
+/// The characters of a title.
+pub(super) const LONGEST_TITLE: usize = 200;
+
 /// The words of a message. Every string is one clean line and not escaped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CardText {
@@ -13,6 +16,8 @@ pub struct CardText {
     pub title: String,
     /// The title of a mail, with the host and the reason: `[web1] shop:web crashed: killed by SIGKILL`.
     pub subject: String,
+    /// All that it is about is over: nobody has to be called.
+    pub is_over: bool,
     /// Between a name and its value.
     pub colon: &'static str,
     /// What it is about: up to three with facts and output, or of a storm a line each.
@@ -32,10 +37,16 @@ pub struct CardText {
 /// A part of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ItemText {
+    /// The number of the incident.
+    pub incident: u64,
     /// Whom it is about: `db`, `worker:* (38)`.
     pub heading: String,
     /// What happened, with the reason where no facts give it: `could not be started: exit status 1, 4 tries`.
     pub sentence: String,
+    /// The same with the time since when: `crashed: exit status 1 (09:48:02)`.
+    pub dated_sentence: String,
+    /// Its condition in a word or two: `crash loop`, `recovered`.
+    pub condition: String,
     /// Since when: `09:48:02`.
     pub time: String,
     /// How much it matters.
@@ -135,13 +146,13 @@ impl CardText {
                 other => line.push(other),
             }
         }
-        line.chars().take(super::draft::LONGEST_TITLE).collect()
+        line.chars().take(LONGEST_TITLE).collect()
     }
 }
 
 impl ItemText {
     /// Name, what happened, and since when: `db could not be started: exit status 1 (09:48:02)`.
     pub fn line(&self) -> String {
-        format!("{} {} ({})", self.heading, self.sentence, self.time)
+        format!("{} {}", self.heading, self.dated_sentence)
     }
 }

@@ -2,10 +2,8 @@
 
 use ironlance_core::alerting::incident::{Family, Phase, Severity};
 
-use super::chinese::Chinese;
 use super::clock::CardClock;
-use super::english::English;
-use crate::card::{Fact, ItemStatus, Language, Mark};
+use crate::card::{Fact, ItemStatus, Mark};
 
 /// The name of a fact or a part of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,6 +121,9 @@ pub(super) trait Words: Sync {
     /// A span of time.
     fn duration(&self, seconds: u64) -> String;
 
+    /// It is well again after this number of seconds.
+    fn recovered_after(&self, seconds: u64) -> String;
+
     /// A title. With `place`, the name of the host, where it is part of the sentence.
     fn headline(&self, headline: &Headline<'_>, place: Option<&str>) -> String;
 
@@ -164,14 +165,6 @@ pub(super) trait Words: Sync {
 
     /// What a mail says at its end.
     fn signature(&self, host: &str, supervisor: &str, incidents: &str, receiver: &str) -> String;
-}
-
-/// The words of a language.
-pub(super) fn words(language: Language) -> &'static dyn Words {
-    match language {
-        Language::English => &English,
-        Language::Chinese => &Chinese,
-    }
 }
 
 /// A size in the largest unit that leaves a number before the point: `412 MB`, `1.5 GB`.
