@@ -9,6 +9,7 @@ pub mod ctl_fixture;
 pub mod daemon;
 pub mod differential;
 pub mod event;
+pub mod fake_carrier;
 pub mod fake_supervisor;
 pub mod implementation;
 pub mod listener;
