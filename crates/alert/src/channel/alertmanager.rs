@@ -7,6 +7,9 @@
 //! |---|---|
 //! | wrong, or up again and not yet over | five minutes from now |
 //! | over | when it was over; of the family `down` not before `alertmanager_hold`, since a crash that is over within Alertmanager's `group_wait` would never be told |
+//!
+//! Of two ends that are both to come Alertmanager keeps the later: a crash that is over before its hold ends five minutes after
+//! its last post at the latest. An end that has passed counts at once.
 
 use serde_json::{Value, json};
 
