@@ -171,11 +171,11 @@ fn a_kill_of_watch_at_any_time_loses_and_doubles_no_message() {
         let dir = TestDir::new().unwrap();
         let mailer = Mailer::new(&dir).unwrap();
         let programs: String =
-            (0..8).map(|n| format!("[program:p{n}]\n{SLEEP}autorestart=false\n")).collect();
+            (0..8).map(|n| format!("[program:victim-{n}]\n{SLEEP}autorestart=false\n")).collect();
         let keys = "group_wait=0\ngroup_interval=0\ngroup_by=program\nexcept=watch\non=crash,loop,fatal";
         let daemon = start(&dir, implementation, &mailer, keys, &programs);
         for n in 0..8 {
-            let name = format!("p{n}");
+            let name = format!("victim-{n}");
             daemon.wait_state(&name, "RUNNING").unwrap();
             daemon.hit(&name, Signal::KILL).unwrap();
             // At another moment each time.
@@ -186,7 +186,7 @@ fn a_kill_of_watch_at_any_time_loses_and_doubles_no_message() {
         }
         let mails = mailer.wait(8).unwrap();
         for n in 0..8 {
-            let name = format!("p{n}");
+            let name = format!("victim-{n}");
             let told = mails.iter().filter(|mail| mail.contains(&name)).count();
             assert_eq!(told, 1, "{implementation:?}: {name}");
         }
