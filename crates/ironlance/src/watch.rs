@@ -13,8 +13,8 @@ use crate::usage;
 #[command(
     name = "ironlance watch",
     after_help = "ironlance's supervisord runs this by itself where the configuration has an [alert:x]. Under Supervisor it \
-    is an event listener: command=ironlance watch -c FILE, events=PROCESS_STATE,PROCESS_GROUP,SUPERVISOR_STATE_CHANGE,\
-    REMOTE_COMMUNICATION,PROCESS_COMMUNICATION, buffer_size=1000. SIGHUP makes it read the configuration again."
+    is an event listener with the command ironlance watch -c FILE, a buffer_size of 1000, and the events PROCESS_STATE, \
+    PROCESS_GROUP, SUPERVISOR_STATE_CHANGE, REMOTE_COMMUNICATION and PROCESS_COMMUNICATION. SIGHUP makes it read the configuration again."
 )]
 pub(crate) struct Args {
     /// The supervisord.conf; searched for as supervisorctl does without it
