@@ -2,12 +2,18 @@
 //! ([`CarrierRules`], a file each), and misbehaves on order. `card_outbox` brings it messages.
 
 pub mod alertmanager;
+pub mod aliyun;
 pub mod card_outbox;
+pub mod dingtalk;
+pub mod feishu;
 pub mod ntfy;
 pub mod pagerduty;
+pub mod robot;
 pub mod slack;
 pub mod teams;
+pub mod telegram;
 pub mod webhook;
+pub mod wecom;
 
 use std::collections::VecDeque;
 use std::io::{BufReader, Write};
