@@ -22,6 +22,7 @@ mod reread;
 mod restart;
 mod shutdown;
 mod signal;
+mod silence;
 mod start;
 mod status;
 mod stop;

@@ -3,7 +3,7 @@
 use super::api::Verb;
 use super::{
     add, avail, check, clear, events, fg, help, history, listeners, maintail, open, pid, quit, reload,
-    remove, reread, restart, shutdown, signal, start, status, stop, tail, update, version, why,
+    remove, reread, restart, shutdown, signal, silence, start, status, stop, tail, update, version, why,
 };
 
 /// All verbs, by name.
@@ -30,6 +30,7 @@ pub(crate) const VERBS: &[Verb] = &[
     restart::VERB,
     shutdown::VERB,
     signal::VERB,
+    silence::VERB,
     start::VERB,
     status::VERB,
     stop::VERB,
