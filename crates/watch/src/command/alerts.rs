@@ -17,9 +17,10 @@ use ironlance_rpc::Value;
 use thiserror::Error;
 
 use super::configuration::{ConfigChoice, LoadedConfig};
+use super::decision_words::{hold_words, pace_words, refusal_words, verdict_words};
 use super::message::{Sender, host_name, messages_of};
 use crate::machine::{
-    Effect, Explanation, Hold, Input, Moment, OpenIncident, Silence, SilenceState, SnapshotPart, Watch,
+    Effect, Explanation, Input, Moment, OpenIncident, Silence, SilenceState, SnapshotPart, Watch,
     WatchSnapshot,
 };
 use crate::store::{HistoryLine, HistoryLog, SavedState, StoreError, read_state};
@@ -182,7 +183,7 @@ fn row(known: &Known, incident: &OpenIncident) -> [String; 8] {
         notes.push(format!("acked by {}{until}", one_line(&ack.by)));
     }
     let holds = incident.receivers.iter().filter_map(|one| one.hold.as_ref());
-    notes.extend(holds.map(|hold| hold_words(known, hold)));
+    notes.extend(holds.map(|hold| format!("held: {}", hold_words(hold, &|at| known.time(at)))));
     notes.dedup();
     let state = if incident.is_up { "up again" } else { "firing" };
     [
@@ -195,18 +196,6 @@ fn row(known: &Known, incident: &OpenIncident) -> [String; 8] {
         incident.times.to_string(),
         notes.join("; "),
     ]
-}
-
-fn hold_words(known: &Known, hold: &Hold) -> String {
-    match hold {
-        Hold::Shutdown => "held: the supervisor stops".to_owned(),
-        Hold::SameProgram => "held: the same program is down".to_owned(),
-        Hold::Silence { id, until, comment, .. } => {
-            format!("silence {id} \"{}\" until {}", one_line(comment), known.time(*until))
-        }
-        Hold::SilenceWindow { name, window, .. } => format!("[silence:{name}] {window}"),
-        Hold::Quiet { window } => format!("quiet={window}"),
-    }
 }
 
 fn write_table<const N: usize>(out: &mut impl Write, rows: &[[String; N]]) -> io::Result<()> {
@@ -237,8 +226,8 @@ pub fn explain(choice: &ConfigChoice, program: &str, cause: AlertCause) -> Resul
         let decided: Vec<_> = decided.collect();
         for decision in &decided[decided.len().saturating_sub(MOST_DECISIONS)..] {
             let receiver = decision.receiver.as_deref().map(|name| format!("{name}: ")).unwrap_or_default();
-            let what = serde_json::to_string(&decision.what).unwrap_or_default();
-            writeln!(out, "  {}  {receiver}{}", known.time(decision.at), what.trim_matches('"'))?;
+            let what = verdict_words(&decision.what, &|at| known.time(at));
+            writeln!(out, "  {}  {receiver}{what}", known.time(decision.at))?;
         }
     }
     Ok(Outcome::Done)
@@ -264,8 +253,7 @@ fn write_explanation(
         let key = route.key.map(|key| format!(" {key}=")).unwrap_or_default();
         let place = place(&route.source);
         if let Some(refusal) = &route.refusal {
-            let words = serde_json::to_string(refusal).unwrap_or_default();
-            writeln!(out, "  {name}: no:{key} {}{place}", words.trim_matches('"'))?;
+            writeln!(out, "  {name}: no:{key} {}{place}", refusal_words(refusal))?;
             if let Some((from, at)) = &route.escalation {
                 writeln!(out, "    by escalation from {from} at {}", known.time(*at))?;
             }
@@ -276,10 +264,10 @@ fn write_explanation(
             writeln!(out, "    it knows of it already")?;
         }
         if let Some(hold) = &receiver.hold {
-            writeln!(out, "    {}", hold_words(known, hold))?;
+            writeln!(out, "    held back: {}", hold_words(hold, &|at| known.time(at)))?;
         }
         if let Some(pace) = &receiver.pace {
-            writeln!(out, "    waits for its turn: {}", serde_json::to_string(pace).unwrap_or_default())?;
+            writeln!(out, "    waits for its turn: {}", pace_words(pace))?;
         }
         if let Some(at) = receiver.at {
             writeln!(out, "    told at {}", known.time(at))?;

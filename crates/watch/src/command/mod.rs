@@ -2,6 +2,7 @@
 
 pub mod alerts;
 mod configuration;
+mod decision_words;
 mod journal_watch;
 mod message;
 mod signals;
