@@ -10,6 +10,8 @@ use crate::machine::{Audience, Notice};
 
 /// What mail is given to where the receiver names neither a server nor a command.
 const DEFAULT_SENDMAIL: &str = "/usr/sbin/sendmail -t -i";
+/// The characters of a short message of one part, in the GSM alphabet.
+const ONE_PART: usize = 160;
 
 /// Who speaks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,7 +95,7 @@ pub(crate) fn mail_receiver(receiver: &AlertReceiver, mail: &MailDestination, se
         Transport::Smtp(_) => mail.to.clone(),
         _ => vec![mail.to.join(", ")],
     };
-    let format = if mail.is_sms { Format::Sms { max_length: None } } else { Format::Card };
+    let format = if mail.is_sms { Format::Sms { max_length: Some(ONE_PART) } } else { Format::Card };
     Receiver { name: receiver.name.clone(), transport, from, to, format }
 }
 
@@ -118,4 +120,28 @@ fn smtp_server(server: MailServer, mail: &MailDestination) -> SmtpServer {
 /// The name of this host.
 pub(crate) fn host_name() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mail_to_a_gateway_is_a_short_message_of_one_part() {
+        let settings = |is_sms| MailDestination {
+            to: vec!["13800138000@sms.example.com".to_owned()],
+            from: None,
+            smtp: None,
+            sendmail: None,
+            require_tls: false,
+            ca_file: None,
+            password: None,
+            is_sms,
+        };
+        let receiver = crate::machine::tests::receiver("gateway");
+        let sender = Sender { host: "web1".to_owned(), supervisor: "supervisor".to_owned() };
+        let format = |is_sms| mail_receiver(&receiver, &settings(is_sms), &sender).format;
+        assert_eq!(format(true), Format::Sms { max_length: Some(160) });
+        assert_eq!(format(false), Format::Card);
+    }
 }

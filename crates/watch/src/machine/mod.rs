@@ -42,7 +42,7 @@ mod silence;
 mod snapshot;
 mod subject;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod view;
 mod watch;
 

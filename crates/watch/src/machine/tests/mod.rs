@@ -21,7 +21,7 @@ mod routes;
 mod scenarios;
 
 /// A receiver with the defaults.
-pub(super) fn receiver(name: &str) -> AlertReceiver {
+pub(crate) fn receiver(name: &str) -> AlertReceiver {
     use AlertCause::{
         Cpu, Crash, Delivery, Fatal, Heartbeat, Listener, Loop, Memory, Recovered, Supervisor, Unhealthy,
     };
