@@ -74,8 +74,6 @@ pub struct WatchSettings {
     pub crash_loop: LoopRule,
     /// `recover_after=`.
     pub recover_after: Duration,
-    /// `ping=URL every T`.
-    pub ping: Option<Ping>,
     /// `journal_maxbytes=`, in bytes.
     pub journal_maxbytes: u64,
     /// `history=`: how long closed incidents and decisions are kept.
@@ -89,15 +87,6 @@ pub struct LoopRule {
     pub count: u32,
     /// Within this time.
     pub window: Duration,
-}
-
-/// `ping=URL every T`: a dead man's switch, asked with GET.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ping {
-    /// The URL.
-    pub url: Secret,
-    /// How often.
-    pub every: Duration,
 }
 
 /// `[alert:x]`: a receiver.
@@ -397,7 +386,6 @@ impl Default for WatchSettings {
             timezone: None,
             crash_loop: LoopRule { count: 5, window: Duration::from_secs(600) },
             recover_after: Duration::from_secs(30),
-            ping: None,
             journal_maxbytes: 64 << 20,
             history: Duration::from_secs(30 * 86_400),
         }

@@ -18,9 +18,7 @@ use std::time::Duration;
 
 use ironlance_core::{Namespec, Selection};
 
-use crate::alerting::{
-    AlertReceiver, Alerting, Ping, ProgramAlerting, SilenceRule, ValueSource, WatchSettings,
-};
+use crate::alerting::{AlertReceiver, Alerting, ProgramAlerting, SilenceRule, ValueSource, WatchSettings};
 use crate::expansion::ExpansionNames;
 use crate::group::Group;
 use crate::ini::Section;
@@ -29,13 +27,13 @@ use crate::loader::files::is_readable_by_others;
 use crate::value::InvalidValue;
 use receiver::ReceiverDefaults;
 use source::AlertSection;
-use values::{bad, causes, patterns, positive_duration, secret_url, size, web_url, windows};
+use values::{bad, causes, patterns, positive_duration, size, web_url, windows};
 
 /// The keys of `[watch]` beside those of all receivers.
-const OWN_WATCH_KEYS: [&str; 8] =
-    ["host", "url", "timezone", "loop", "recover_after", "ping", "journal_maxbytes", "history"];
+const OWN_WATCH_KEYS: [&str; 7] =
+    ["host", "url", "timezone", "loop", "recover_after", "journal_maxbytes", "history"];
 /// The keys of `[watch]`.
-pub(crate) const WATCH_KEYS: [&str; 16] = joined(&[&OWN_WATCH_KEYS, &receiver::SHARED_KEYS]);
+pub(crate) const WATCH_KEYS: [&str; 15] = joined(&[&OWN_WATCH_KEYS, &receiver::SHARED_KEYS]);
 /// The keys of `[alert:x]`.
 pub(crate) const RECEIVER_KEYS: [&str;
     receiver::KEYS.len() + channels::KEYS.len() + channels::MAIL_KEYS.len()] =
@@ -109,7 +107,6 @@ fn watch<'a>(
         timezone: section.optional("timezone", timezone),
         crash_loop: section.or("loop", default.crash_loop, program::crash_loop),
         recover_after: section.or("recover_after", default.recover_after, positive_duration),
-        ping: section.optional("ping", ping),
         journal_maxbytes: section.or("journal_maxbytes", default.journal_maxbytes, journal_size),
         history: section.or("history", default.history, duration),
     };
@@ -124,15 +121,6 @@ fn timezone(text: &str) -> Result<String, InvalidValue> {
         return Err(bad("read as a time zone (Asia/Shanghai)", text));
     }
     Ok(text.to_owned())
-}
-
-/// `URL every T`.
-fn ping(text: &str) -> Result<Ping, InvalidValue> {
-    let words: Vec<&str> = text.split_whitespace().collect();
-    match words[..] {
-        [url, "every", time] => Ok(Ping { url: secret_url(url)?, every: positive_duration(time)? }),
-        _ => Err(bad("read as URL every TIME", text)),
-    }
 }
 
 fn journal_size(text: &str) -> Result<u64, InvalidValue> {

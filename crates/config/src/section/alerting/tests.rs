@@ -68,13 +68,12 @@ fn a_small_shop_has_a_mail_a_check_and_a_limit() {
 #[test]
 fn a_container_takes_its_settings_from_the_environment() {
     let report = sound(
-        "[supervisord]\nnodaemon=true\n[watch]\nhost=%(ENV_HOSTNAME)s\nping=env:DEADMAN_URL every 1m\n\
+        "[supervisord]\nnodaemon=true\n[watch]\nhost=%(ENV_HOSTNAME)s\n\
          [alert:hook]\nwebhook=env:ALERT_WEBHOOK\nwebhook_secret=env:ALERT_SECRET\non=loop,fatal,unhealthy,recovered\n\
          group_wait=0\n",
     );
     assert_eq!(report.alerting.watch.host.as_deref(), Some("web1"));
     assert_eq!(report.alerting.receivers[0].group_wait, Duration::ZERO);
-    assert_eq!(report.alerting.watch.ping.unwrap().url, Secret::Env("DEADMAN_URL".into()));
 }
 
 #[test]
@@ -140,7 +139,7 @@ fn pagers_and_alertmanagers_are_read() {
 fn every_fault_is_found_at_once_and_stops_nothing() {
     let report = load(
         "[supervisord]\n\
-         [watch]\nlang=de\ntimezone=/etc/localtime\nloop=1/10m\nping=https://x\njournal_maxbytes=1MB\nurl=web1\n\
+         [watch]\nlang=de\ntimezone=/etc/localtime\nloop=1/10m\njournal_maxbytes=1MB\nurl=web1\n\
          [alert:a]\nslack=hooks.slack.com\nslack_channel=#ops\non=crash,burn\nseverity=high\ngroup_by=mood\n\
          group_wait=soon\nrepeat=10s\nquiet=mon-sun\nescalate=b after 5m\nfallback=c after 5m\nlabels=in-stance=x\n\
          only=:x\n\
@@ -158,7 +157,6 @@ fn every_fault_is_found_at_once_and_stops_nothing() {
         "[watch] lang: cannot find the language (one of en, zh): de",
         "[watch] timezone: ",
         "[watch] loop: cannot take as a crash loop (2 to 1000 ends): 1/10m",
-        "[watch] ping: cannot read as URL every TIME: https://x",
         "[watch] journal_maxbytes: ",
         "[watch] url: cannot read as a URL of http:// or https://: web1",
         "[alert:a] slack: ",
