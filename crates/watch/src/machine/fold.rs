@@ -25,6 +25,9 @@ use super::watch::Watch;
 /// A message that fails so often is an incident of its receiver.
 const FAILED_ATTEMPTS: u32 = 2;
 
+/// The pool in which our supervisor runs `watch`.
+const HIDDEN_POOL: &str = "watch";
+
 impl Watch {
     /// Takes an input in.
     pub(super) fn fold(&mut self, input: Input, now: &Moment, effects: &mut Vec<Effect>) {
@@ -209,7 +212,8 @@ impl Watch {
         let groups = present.iter().map(|program| program.group.clone()).collect::<BTreeSet<_>>();
         let is_pool =
             |program: &Namespec| groups.contains(&program.group) && *program == pool(&program.group);
-        self.remove_programs(|program| !present.contains(program) && !is_pool(program), now, effects);
+        let is_kept = |program: &Namespec| is_pool(program) || is_hidden(program);
+        self.remove_programs(|program| !present.contains(program) && !is_kept(program), now, effects);
         for report in reports {
             let key = IncidentKey { subject: Subject::Program(report.program.clone()), family: Family::Down };
             let before = self.facts.programs.get(&report.program).and_then(|memory| memory.state);
@@ -300,6 +304,11 @@ impl Watch {
 /// The subject of a listener's pool.
 fn pool(group: &GroupName) -> Namespec {
     Namespec::new(group.0.clone(), group.0.clone())
+}
+
+/// Whether it is the process of `watch` in our supervisor, which is in no list of processes.
+fn is_hidden(program: &Namespec) -> bool {
+    program.group.0 == HIDDEN_POOL && program.process.0 == HIDDEN_POOL
 }
 
 fn pool_key(group: &GroupName) -> IncidentKey {

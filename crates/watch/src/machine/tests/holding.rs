@@ -363,6 +363,17 @@ fn what_events_left_out_is_found_by_comparing() {
 }
 
 #[test]
+fn a_crash_of_watch_itself_is_told_as_over_when_it_runs_and_not_as_removed() {
+    let mut play = play(vec![receiver("ops")], &["a"]);
+    play.state(MINUTE, "watch", Exited);
+    // Our supervisor names its hidden pool in no list.
+    play.step(MINUTE, Input::Reconciled(vec![report("a", START * 1000, Running)]));
+    play.state(MINUTE + SECOND, "watch", Running);
+    play.go_to(HOUR);
+    assert_eq!(play.told(), ["70 ops Firing: watch crash UpAgain"]);
+}
+
+#[test]
 fn the_first_look_at_a_supervisor_is_no_news_but_for_what_is_fatal() {
     let all = AlertReceiver { on: AlertCause::ALL.to_vec(), ..receiver("ops") };
     let mut play = Play::new(config(vec![all], &["a", "b", "c", "d"]));
