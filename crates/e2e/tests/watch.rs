@@ -194,3 +194,24 @@ fn a_kill_of_watch_at_any_time_loses_and_doubles_no_message() {
         assert_eq!(mailer.mails().unwrap().len(), 8);
     }
 }
+
+#[test]
+fn without_a_state_folder_each_event_is_told_from_memory() {
+    for implementation in BOTH {
+        let dir = TestDir::new().unwrap();
+        std::fs::remove_dir_all(dir.path("state")).ok();
+        std::fs::write(dir.path("state"), "in the way").unwrap();
+        let mailer = Mailer::new(&dir).unwrap();
+        let programs: String =
+            (0..3).map(|n| format!("[program:victim-{n}]\n{SLEEP}autorestart=false\n")).collect();
+        let keys = "group_wait=0\ngroup_interval=0\ngroup_by=program\non=crash";
+        let daemon = start(&dir, implementation, &mailer, keys, &programs);
+        for n in 0..3 {
+            let name = format!("victim-{n}");
+            daemon.wait_state(&name, "RUNNING").unwrap();
+            daemon.hit(&name, Signal::KILL).unwrap();
+            let told = || Ok(mailer.mails()?.iter().any(|mail| mail.contains(&name)).then_some(()));
+            until("the crash to be told", TIMEOUT, told).unwrap();
+        }
+    }
+}

@@ -64,7 +64,15 @@ pub fn run(choice: &ConfigChoice) -> ExitCode {
 /// Writes a line to stderr, which the supervisor logs.
 fn log(line: &str) {
     // There is no other place to report a failure.
-    let _ = writeln!(io::stderr().lock(), "{line}");
+    let _ = io::stderr().lock().write_all(format!("{line}\n").as_bytes());
+}
+
+/// Says what is wrong, unless it was said already.
+fn log_change(known: &mut Option<String>, now: Option<String>) {
+    if let Some(line) = now.as_ref().filter(|_| *known != now) {
+        log(line);
+    }
+    *known = now;
 }
 
 /// The process.
@@ -88,6 +96,7 @@ struct WatchProcess {
     pending: Vec<(Namespec, Action)>,
     /// Of a journal that the supervisor writes.
     journal: Option<JournalWatch>,
+    journal_folder: PathBuf,
     /// What the steps since the last commit have made.
     alerts: Vec<Alert>,
     records: Vec<HistoryLine>,
@@ -100,6 +109,9 @@ struct WatchProcess {
     reload_due: bool,
     /// Why the state is not stored.
     trouble: Option<String>,
+    /// Why the journal cannot be read, and the history not be written: said once.
+    journal_trouble: Option<String>,
+    history_trouble: Option<String>,
     signals: SignalFlags,
     origin: String,
     sender: Sender,
@@ -168,6 +180,7 @@ impl WatchProcess {
         Ok(Self {
             outbox: WaitingMessages::new(store.outbox(), origin.clone()),
             journal: is_ours.then(|| JournalWatch::new(&journal)).flatten(),
+            journal_folder: journal,
             signals: SignalFlags::install().map_err(|error| format!("cannot receive signals: {error}"))?,
             sender: Sender { host: host_name(), supervisor: loaded.identifier.clone() },
             checks: ProgramChecks::new(own_binary(), &loaded.alerting, log),
@@ -190,6 +203,8 @@ impl WatchProcess {
             failures: 0,
             reload_due: false,
             trouble: None,
+            journal_trouble: None,
+            history_trouble: None,
             origin,
             clock,
             code_pages: CodePageTrimmer::default(),
@@ -200,8 +215,8 @@ impl WatchProcess {
         let broken = |error: io::Error| format!("cannot talk to the supervisor: {error}");
         write_all(READY).map_err(broken)?;
         let end = loop {
-            self.work();
-            if self.answer_after_commit && self.pacing.due().is_none() {
+            let has_tried = self.work();
+            if self.answer_after_commit && has_tried {
                 self.answer_after_commit = false;
                 answer().map_err(broken)?;
             }
@@ -222,8 +237,9 @@ impl WatchProcess {
         end
     }
 
-    /// Does what is due.
-    fn work(&mut self) {
+    /// Does what is due. Returns whether it has tried to store the state: what is not on the disk then is in memory, and in
+    /// that of the deliverer, and no event may wait for the disk.
+    fn work(&mut self) -> bool {
         self.fold_journal();
         if self.signals.take_reload() || std::mem::take(&mut self.reload_due) {
             self.reload();
@@ -240,10 +256,12 @@ impl WatchProcess {
         if self.machine.next_deadline().is_some_and(|due| due <= now) {
             self.step(Input::Wake);
         }
-        if self.pacing.due().is_some_and(|due| due <= self.clock.now().mono) {
+        let is_due = self.pacing.due().is_some_and(|due| due <= self.clock.now().mono);
+        if is_due {
             self.commit();
         }
         self.store.keep_delivering();
+        is_due
     }
 
     /// Sleeps until there is something to do. Returns whether standard input has something.
@@ -327,6 +345,7 @@ impl WatchProcess {
         self.reload_due |=
             matches!(kind, Some(EventKind::ProcessGroupAdded | EventKind::ProcessGroupRemoved));
         self.note_beat(event, kind);
+        self.adopt_journal();
         self.fold_journal();
         let mut is_safe = true;
         if let (Some(entry), Some(serial)) = (entry_of(event, self.loaded.config.as_ref()), header.serial) {
@@ -348,6 +367,14 @@ impl WatchProcess {
         answer().map_err(|error| format!("cannot talk to the supervisor: {error}"))
     }
 
+    /// Reads the journal of a supervisor that could not write it before.
+    fn adopt_journal(&mut self) {
+        if self.feed.is_without_journal() && is_written_by_parent(&self.journal_folder) {
+            self.feed.adopt();
+            self.journal = JournalWatch::new(&self.journal_folder);
+        }
+    }
+
     /// Tells the checks that a program has shown that it is alive.
     fn note_beat(&mut self, event: &PipedEvent, kind: Option<EventKind>) {
         if !self.checks.needs_beats() {
@@ -364,10 +391,12 @@ impl WatchProcess {
             let piece = match self.feed.read() {
                 Ok(piece) => piece,
                 Err(error) => {
-                    log(&format!("cannot read the journal: {error}"));
+                    let why = format!("cannot read the journal: {error}");
+                    log_change(&mut self.journal_trouble, Some(why));
                     return;
                 }
             };
+            self.journal_trouble = None;
             if piece.missing > 0 {
                 log(&format!("{} record(s) of the journal are missing", piece.missing));
                 self.request_reconcile();
@@ -458,10 +487,9 @@ impl WatchProcess {
             self.outbox.note_change();
         }
         let records = std::mem::take(&mut self.records);
-        if !records.is_empty()
-            && let Err(error) = self.history.append(&records, SystemTime::now())
-        {
-            log(&error.to_string());
+        if !records.is_empty() {
+            let outcome = self.history.append(&records, SystemTime::now());
+            log_change(&mut self.history_trouble, outcome.err().map(|error| error.to_string()));
         }
         for (program, action) in std::mem::take(&mut self.pending) {
             match &self.actions {

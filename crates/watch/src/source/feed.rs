@@ -124,6 +124,16 @@ impl EventFeed {
         writer.append(&self.run.boot, now, JournalEntry::Start { start }).map(drop)
     }
 
+    /// Whether nobody writes a journal, as far as is known.
+    pub(crate) const fn is_without_journal(&self) -> bool {
+        matches!(self.owner, JournalOwner::Nobody)
+    }
+
+    /// The supervisor has begun to write the journal.
+    pub(crate) fn adopt(&mut self) {
+        self.owner = JournalOwner::Supervisor;
+    }
+
     /// Takes an event of standard input; `at` is when it came, in milliseconds since 1970.
     pub(crate) fn accept(
         &mut self,
@@ -373,5 +383,21 @@ mod tests {
         daemon.append("d", 4, event(4)).unwrap();
         daemon.append("d", 5, event(5)).unwrap();
         assert_eq!(serials(&all(&mut feed)), [5]);
+    }
+
+    #[test]
+    fn a_journal_that_the_supervisor_begins_to_write_later_is_read_and_nothing_is_used_twice() {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = folder.path().join("journal");
+        std::fs::write(&journal, "in the way").unwrap();
+        let (mut feed, fault) = EventFeed::open(&journal, run("p"), false, 1 << 20, None, 1);
+        assert!(fault.is_some() && feed.is_without_journal());
+        assert!(matches!(feed.accept(3, event(3), 3).unwrap(), Accepted::Loose(_)));
+        std::fs::remove_file(&journal).unwrap();
+        let mut daemon = JournalWriter::open(&journal, 1 << 20).unwrap();
+        daemon.append("d", 4, event(4)).unwrap();
+        feed.adopt();
+        assert_eq!(serials(&all(&mut feed)), [4]);
+        assert_eq!(feed.accept(4, event(4), 5).unwrap(), Accepted::Known);
     }
 }
