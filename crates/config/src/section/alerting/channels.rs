@@ -108,7 +108,7 @@ pub(super) const KEYS: [&str; 38] = [
 pub(super) const MAIL_KEYS: [&str; 7] =
     ["smtp", "sendmail", "from", "tls", "ca_file", "password_file", "mail_form"];
 
-/// Services that other tools have a key for, and that are reached with `command=apprise …`.
+/// Services that other tools have a key for, and that are reached with `command=` and apprise.
 pub(super) const BY_APPRISE: [&str; 5] = ["discord", "gotify", "pushover", "bark", "serverchan"];
 
 /// The most members of an Alertmanager cluster, and the most numbers of an SMS channel.

@@ -173,7 +173,7 @@ fn programs<'a>(
 /// Keys of services that are reached by a command.
 fn apprise_hints(section: &mut AlertSection<'_, '_>) {
     for key in channels::BY_APPRISE.into_iter().filter(|key| section.has(key)).collect::<Vec<_>>() {
-        let what = format!("cannot send by {key} ourselves: use command=/usr/bin/apprise … (docs/watch.md)");
+        let what = format!("cannot send by {key} ourselves: use command= with apprise (docs/watch.md)");
         section.refuse(key, InvalidValue { original: what.clone(), what });
     }
 }

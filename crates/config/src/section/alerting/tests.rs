@@ -1,5 +1,6 @@
 //! Alert sections as a whole: examples that have no fault, one configuration that has them all.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
@@ -9,6 +10,7 @@ use ironlance_core::alerting::channel::Channel;
 use ironlance_core::alerting::incident::{AlertCause, Severity};
 use ironlance_core::alerting::secret::Secret;
 
+use super::channels::CHANNELS;
 use crate::alerting::{Action, AlertingReport, GroupBy};
 use crate::host_env::HostEnv;
 use crate::loader::{LoadReport, load_with_notes};
@@ -173,7 +175,7 @@ fn every_fault_is_found_at_once_and_stops_nothing() {
         "[alert:a] only: ",
         "[alert:b] webhook_format: ",
         "[alert:b] webhook_header: ",
-        "[alert:b] discord: cannot send by discord ourselves: use command=/usr/bin/apprise",
+        "[alert:b] discord: cannot send by discord ourselves: use command= with apprise",
         "[alert:nobody] cannot tell anybody without a channel",
         "[alert:sms] sms: ",
         "[alert:sms] sms_to: cannot read as a telephone number (+ and digits): anna",
@@ -246,4 +248,36 @@ fn every_key_of_a_program_stands_in_the_document() {
     for key in super::program::KEYS {
         assert!(in_table(key), "{key}");
     }
+}
+
+/// The blocks of indented lines of a document.
+fn examples(text: &str) -> Vec<String> {
+    let mut blocks = vec![String::new()];
+    for line in text.lines() {
+        match (line.strip_prefix("    "), blocks.last_mut()) {
+            (Some(line), Some(block)) => {
+                block.push_str(line);
+                block.push('\n');
+            }
+            _ => blocks.push(String::new()),
+        }
+    }
+    blocks.into_iter().filter(|block| block.contains("[alert:")).collect()
+}
+
+#[test]
+fn each_receiver_in_the_documents_has_no_fault() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+    let documents = ["README.md", "docs/zh/README.md", "docs/watch.md"];
+    let read = |name: &str| fs::read_to_string(format!("{root}/{name}")).unwrap();
+    let examples = documents.iter().flat_map(|name| examples(&read(name))).collect::<Vec<_>>();
+    assert!(examples.len() >= 20, "{}", examples.len());
+    let mut keys = BTreeSet::new();
+    for example in &examples {
+        let report = sound(&format!("[supervisord]\n{example}"));
+        assert_eq!(report.alerting.receivers.len(), 1, "{example}");
+        keys.extend(example.lines().filter_map(|line| Some(line.split_once('=')?.0.to_owned())));
+    }
+    let without = CHANNELS.iter().map(|keys| keys.main).filter(|key| !keys.contains(*key));
+    assert_eq!(without.collect::<Vec<_>>(), Vec::<&str>::new(), "channels without an example");
 }
