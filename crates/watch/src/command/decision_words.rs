@@ -24,7 +24,7 @@ pub(super) fn verdict_words(verdict: &Verdict, time: ShowTime<'_>) -> String {
         Verdict::Dropped(hold) => {
             format!("not told any more, as it was held back: {}", hold_words(hold, time))
         }
-        Verdict::Told { message, kind } => format!("told by message {message} ({})", kind_words(*kind)),
+        Verdict::Told { message, kind } => format!("message {message} was made ({})", kind_words(*kind)),
         Verdict::Paced(reason) => format!("waits for its turn: {}", pace_words(reason)),
         Verdict::Escalated { to } => format!("handed to {}: nobody acknowledged it", one_line(to)),
         Verdict::FellBack { to, reason } => {
@@ -146,7 +146,7 @@ mod tests {
                 Verdict::Dropped(window),
                 "not told any more, as it was held back: [silence:dump] daily 02:00-03:00",
             ),
-            (Verdict::Told { message: 7, kind: CardKind::Digest }, "told by message 7 (after quiet hours)"),
+            (Verdict::Told { message: 7, kind: CardKind::Digest }, "message 7 was made (after quiet hours)"),
             (Verdict::Paced(PaceReason::Backlog(3)), "waits for its turn: 3 messages wait in the outbox"),
             (Verdict::Escalated { to: "boss".into() }, "handed to boss: nobody acknowledged it"),
             (
