@@ -135,14 +135,17 @@ impl MemoryHandover {
                 return;
             }
             drop(shared);
+            if let Ok(true) = outcome {
+                continue;
+            }
             let error =
                 outcome.err().map_or_else(|| "it ended too early".to_owned(), |error| error.to_string());
             self.deliverer.pause_after_failure(&mut breakdowns, &error);
         }
     }
 
-    /// Runs one process until it ends, or nothing is left for a moment.
-    fn run(&self) -> io::Result<()> {
+    /// Runs one process until it ends, or nothing is left for a moment. Returns whether it was the latter.
+    fn run(&self) -> io::Result<bool> {
         self.shared().has_ended = false;
         let mut command = self.deliverer.command();
         command.arg("--memory").arg(&self.state_dir).stdin(Stdio::piped()).stdout(Stdio::piped());
@@ -161,12 +164,12 @@ impl MemoryHandover {
         let status = child.wait()?;
         let heard = |shared: &mut Shared| reads && !shared.has_ended;
         drop(self.changed.wait_timeout_while(self.shared(), IDLE, heard));
-        fed?;
-        if status.success() { Ok(()) } else { Err(io::Error::other(format!("it ended with {status}"))) }
+        let is_idle = fed?;
+        if status.success() { Ok(is_idle) } else { Err(io::Error::other(format!("it ended with {status}"))) }
     }
 
-    /// Writes alerts as they come.
-    fn feed(&self, input: &mut impl Write) -> io::Result<()> {
+    /// Writes alerts as they come. Returns whether it ended as nothing was left.
+    fn feed(&self, input: &mut impl Write) -> io::Result<bool> {
         loop {
             let shared = self.shared();
             let busy = |shared: &mut Shared| {
@@ -177,11 +180,11 @@ impl MemoryHandover {
             let waited = self.changed.wait_timeout_while(shared, IDLE, idle);
             let (mut shared, _) = waited.unwrap_or_else(PoisonError::into_inner);
             if shared.has_ended {
-                return Ok(());
+                return Ok(false);
             }
             let Some(alert) = shared.queue.pop_front() else {
                 if shared.in_flight.is_empty() {
-                    return Ok(());
+                    return Ok(true);
                 }
                 continue;
             };

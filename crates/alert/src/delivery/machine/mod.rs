@@ -225,9 +225,10 @@ impl Machine {
         }
         self.first_alert_until = self.first_alert_until.filter(|until| now < *until);
         self.heartbeat(now, commands);
-        if self.settings.is_from_memory && !self.schedule.is_empty() {
-            // What is only in memory is stored as soon as the disk can be used again.
-            self.rescan_at.get_or_insert(now + RESCAN_AFTER);
+        if self.settings.is_from_memory {
+            // What is only in memory is stored as soon as the disk can be used again. Without it there is nothing to wait for.
+            let next = self.rescan_at.unwrap_or(now + RESCAN_AFTER);
+            self.rescan_at = (!self.schedule.is_empty()).then_some(next);
         }
         if self.rescan_at.is_some_and(|at| at <= now) {
             self.rescan_at = None;

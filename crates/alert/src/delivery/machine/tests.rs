@@ -98,6 +98,18 @@ fn a_deliverer_without_a_listener_goes_on_for_its_time_and_then_leaves() {
 }
 
 #[test]
+fn a_deliverer_from_memory_that_has_sent_everything_ends_with_its_listener() {
+    let now = Instant::now();
+    let mut machine = Machine::new(DeliverySettings { is_from_memory: true, ..SETTINGS }, now);
+    machine.step(found(&["1"]), now);
+    machine.step(ended("1", SENT), now);
+    machine.step(Input::Orphaned, now + FIRST_ALERT);
+    machine.step(Input::Disconnected, now + FIRST_ALERT);
+    machine.step(found(&[]), now + FIRST_ALERT);
+    assert_eq!(machine.phase(), Phase::Ended);
+}
+
+#[test]
 fn only_a_deliverer_without_a_listener_gives_way_to_another() {
     let now = Instant::now();
     let mut machine = machine(&["1"], now);
