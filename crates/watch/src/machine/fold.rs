@@ -25,8 +25,8 @@ use super::watch::Watch;
 /// A message that fails so often is an incident of its receiver.
 const FAILED_ATTEMPTS: u32 = 2;
 
-/// The pool in which our supervisor runs `watch`.
-const HIDDEN_POOL: &str = "watch";
+/// The pools in which our supervisor runs `watch`; the second where the configuration has a group of the first name.
+const HIDDEN_POOLS: [&str; 2] = ["watch", "ironlance-watch"];
 
 impl Watch {
     /// Takes an input in.
@@ -308,7 +308,7 @@ fn pool(group: &GroupName) -> Namespec {
 
 /// Whether it is the process of `watch` in our supervisor, which is in no list of processes.
 fn is_hidden(program: &Namespec) -> bool {
-    program.group.0 == HIDDEN_POOL && program.process.0 == HIDDEN_POOL
+    program.group.0 == program.process.0 && HIDDEN_POOLS.contains(&program.group.0.as_str())
 }
 
 fn pool_key(group: &GroupName) -> IncidentKey {
