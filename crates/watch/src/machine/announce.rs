@@ -67,6 +67,9 @@ impl Watch {
         let Some(record) = self.facts.incidents.get_mut(key) else { return };
         let was_acked = record.machine.ack.clone();
         let Some(change) = record.machine.step(input, time, &rules) else { return };
+        if change == IncidentChange::Up {
+            record.well_since = Some(now.wall_millis());
+        }
         let incident = record.number;
         let ack = record.machine.ack.clone();
         let verdict = match (change, &ack) {

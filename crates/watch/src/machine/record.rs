@@ -35,6 +35,9 @@ pub struct IncidentRecord {
     pub(super) machine: IncidentMachine,
     /// Since when it is wrong, in milliseconds since 1970.
     pub(super) since: u64,
+    /// Since when it is well and not yet over, in milliseconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) well_since: Option<u64>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     facts: Vec<Fact>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -64,6 +67,7 @@ impl IncidentRecord {
             number: 0,
             machine: IncidentMachine::default(),
             since: 0,
+            well_since: None,
             facts: Vec::new(),
             tail: None,
             handed: Vec::new(),
@@ -74,6 +78,7 @@ impl IncidentRecord {
     pub(super) fn begin(&mut self, number: u64, since: u64) {
         self.number = number;
         self.since = since;
+        self.well_since = None;
         self.facts.clear();
         self.tail = None;
         self.handed.clear();
@@ -180,7 +185,9 @@ impl Situation<'_> {
             CloseReason::Removed => ItemStatus::Removed,
             CloseReason::Shutdown => ItemStatus::Shutdown,
         };
-        let until = seconds(self.now.wall_millis());
+        // It was over when it became well; the time until that was certain is none of it.
+        let well_since = record.well_since.filter(|_| reason == CloseReason::Well);
+        let until = seconds(well_since.unwrap_or_else(|| self.now.wall_millis()));
         CardItem { until: Some(until.max(seconds(record.since))), ..self.item_as(record, status) }
     }
 

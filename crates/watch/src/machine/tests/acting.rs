@@ -85,6 +85,8 @@ fn two_checks_of_a_program_are_one_incident_that_ends_with_the_last() {
     read(&mut play, 20 * MINUTE, Family::Health, "port", ReadingResult::Good);
     play.go_to(30 * MINUTE);
     assert_eq!(play.told()[1], "1240 ops Recovered: web bad Recovered");
+    let item = &play.notices()[1].1.items[0];
+    assert_eq!(item.until, Some(item.since + 19 * 60), "it was over when it became well");
 }
 
 #[test]
