@@ -214,6 +214,13 @@ impl Watch {
             |program: &Namespec| groups.contains(&program.group) && *program == pool(&program.group);
         let is_kept = |program: &Namespec| is_pool(program) || is_hidden(program);
         self.remove_programs(|program| !present.contains(program) && !is_kept(program), now, effects);
+        // It asks, so it runs, also where nobody has recorded that.
+        for program in HIDDEN_POOLS.map(|name| Namespec::new(name, name)) {
+            if !present.contains(&program) {
+                let key = IncidentKey { subject: Subject::Program(program), family: Family::Down };
+                self.transition(&key, IncidentInput::Good, now, effects);
+            }
+        }
         for report in reports {
             let key = IncidentKey { subject: Subject::Program(report.program.clone()), family: Family::Down };
             let before = self.facts.programs.get(&report.program).and_then(|memory| memory.state);
