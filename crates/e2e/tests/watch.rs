@@ -131,7 +131,7 @@ fn a_silence_holds_back_what_happens_and_what_still_burns_afterwards_is_told() {
         daemon.hit("web", Signal::KILL).unwrap();
         until("the incident", TIMEOUT, || Ok((open(&dir) == 1).then_some(()))).unwrap();
         let (_, list) = alerts(&dir, &["list"]);
-        assert!(list.contains("silence 1 \"deploy\""), "{list}");
+        assert!(list.contains("held: silence 1 until ") && list.contains("\"deploy\""), "{list}");
         assert_eq!(mailer.mails().unwrap().len(), 0);
         let (status, text) = alerts(&dir, &["end-silence", "1"]);
         assert_eq!((status, text.as_str()), (0, "silence 1 is over\n"));
