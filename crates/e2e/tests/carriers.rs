@@ -144,6 +144,23 @@ fn a_resolve_waits_for_its_trigger_however_often_that_fails() {
 }
 
 #[test]
+fn what_ends_an_incident_waits_for_what_opened_it_on_every_channel() {
+    let channel = |url: &str| {
+        json!({ "webhook": {
+            "url": { "literal": format!("{url}/hook?key=secret") }, "secret": { "literal": webhook::SECRET },
+            "format": "alertmanager", "header": ["X-Team", { "literal": "shop" }],
+        } })
+    };
+    let rules = WebhookRules { reads_cloud_events: false };
+    let cards = [crash_card(), recovered_card()];
+    let delivered = deliver(rules, vec![Misbehaviour::Close], channel, &cards);
+    delivered.assert_taken(2);
+    let statuses: Vec<Value> =
+        delivered.carrier.requests().iter().map(|request| request.json()["status"].clone()).collect();
+    assert_eq!(statuses, ["firing", "firing", "resolved"]);
+}
+
+#[test]
 fn an_event_that_pagerduty_never_takes_is_a_dead_letter() {
     let channel = |url: &str| json!({ "pager_duty": { "key": { "literal": "wrong" }, "api": url } });
     let delivered = deliver(PagerDutyRules::default(), vec![], channel, &[crash_card()]);

@@ -23,9 +23,8 @@ use crate::render::card::Detail;
 pub(super) fn queue_key(transport: &Transport) -> QueueKey {
     let rules = match transport {
         Transport::Sendmail { .. } | Transport::BodyOnly { .. } | Transport::Smtp(_) => QueueRules::default(),
-        Transport::Channel { channel, .. } => {
-            QueueRules { pace: pace_of(channel), is_ordered: channel.is_stateful() }
-        }
+        // What is over must not arrive before what it ends: programs and people read these messages one by one.
+        Transport::Channel { channel, .. } => QueueRules { pace: pace_of(channel), is_ordered: true },
     };
     let transport = serde_json::to_string(transport).expect("a transport has only strings for keys");
     QueueKey { transport, rules }

@@ -40,7 +40,7 @@ pub struct QueueKey {
 pub struct QueueRules {
     /// How many attempts there may be in what time; all limits hold.
     pub pace: &'static [PaceLimit],
-    /// Strictly by age: the carrier keeps incidents, and what ends one must not overtake what opened it.
+    /// Strictly by age: what ends an incident must not overtake what opened it.
     pub is_ordered: bool,
 }
 
