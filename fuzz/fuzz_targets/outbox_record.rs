@@ -2,6 +2,7 @@
 #![no_main]
 
 use ironlance_alert::outbox::record::{FailedAttempt, OutboxRecord, file, line, read};
+use ironlance_alert::render::card::Detail;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
@@ -21,8 +22,8 @@ fn check(bytes: &[u8]) {
         again.push_str(&line(&OutboxRecord::Attempt(attempt.clone())));
     }
     assert_eq!(read(again.as_bytes()).as_ref(), Ok(&stored));
-    let attempt =
-        line(&OutboxRecord::Attempt(FailedAttempt { at: 7, reason: "refused".to_owned(), tried: 7 }));
+    let (reason, detail) = ("refused".to_owned(), Detail::Rich);
+    let attempt = line(&OutboxRecord::Attempt(FailedAttempt { at: 7, reason, tried: 7, detail }));
     again.push_str(&attempt[..attempt.len() / 2]);
     assert_eq!(read(again.as_bytes()).as_ref(), Ok(&stored));
 }

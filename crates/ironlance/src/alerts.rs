@@ -93,7 +93,7 @@ enum Verb {
     },
     /// Send a test message through each channel of a receiver, step by step
     Test {
-        /// The x of [alert:x]
+        #[arg(help = "The x of [alert:x]")]
         receiver: String,
         /// About this program
         #[arg(long)]

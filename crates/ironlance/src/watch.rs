@@ -8,10 +8,11 @@ use ironlance_watch::command::{ConfigChoice, watch};
 
 use crate::usage;
 
-/// Tells people of incidents, as the [alert:x] sections of a supervisord.conf say.
+/// The command line of `ironlance watch`.
 #[derive(Debug, Parser)]
 #[command(
     name = "ironlance watch",
+    about = "Tells people of incidents, as the [alert:x] sections of a supervisord.conf say.",
     after_help = "ironlance's supervisord runs this by itself where the configuration has an [alert:x]. Under Supervisor it \
     is an event listener with the command ironlance watch -c FILE, a buffer_size of 1000, and the events PROCESS_STATE, \
     PROCESS_GROUP, SUPERVISOR_STATE_CHANGE, REMOTE_COMMUNICATION and PROCESS_COMMUNICATION. SIGHUP makes it read the configuration again."
