@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -42,6 +43,16 @@ fn numbers(records: &[Json]) -> Vec<u64> {
 fn segment(dir: &TestDir) -> PathBuf {
     let only = |folder: &Path| fs::read_dir(folder).unwrap().next().unwrap().unwrap().path();
     only(&dir.path("state/supervisors")).join("journal/00000000000000000001.log")
+}
+
+/// Kills a supervisord. A child that was just forked holds its socket until the exec, and the next supervisord would find
+/// it in use.
+fn kill(daemon: &mut Daemon, dir: &TestDir) {
+    daemon.signal(Signal::KILL).unwrap();
+    daemon.wait_end().unwrap();
+    let socket = dir.path("s.sock");
+    let is_free = || Ok(UnixStream::connect(&socket).is_err().then_some(()));
+    until("the socket of the one that was killed", TIMEOUT, is_free).unwrap();
 }
 
 fn restart(fixture: &mut CtlFixture, sections: &str) {
@@ -127,8 +138,7 @@ fn a_kill_of_supervisord_at_any_moment_of_a_burst_loses_no_record() {
     for (round, moment) in MOMENTS.into_iter().enumerate() {
         let mut daemon = Daemon::launch(&dir, Implementation::Ours, &config(round), &[]).unwrap();
         recorders[round].wait_all("that is awaited", |events| events.len() >= moment).unwrap();
-        daemon.signal(Signal::KILL).unwrap();
-        daemon.wait_end().unwrap();
+        kill(&mut daemon, &dir);
     }
     let mut fixture =
         CtlFixture::within(dir, Implementation::Ours, &burst(&recorders[MOMENTS.len()])).unwrap();
@@ -206,8 +216,7 @@ fn a_damaged_record_costs_itself_alone() {
     for _ in 0..5 {
         fixture.daemon.send_remote_event("ironlance.test", "{}").unwrap();
     }
-    fixture.daemon.signal(Signal::KILL).unwrap();
-    fixture.daemon.wait_end().unwrap();
+    kill(&mut fixture.daemon, &fixture.dir);
     let path = segment(&fixture.dir);
     let mut bytes = fs::read(&path).unwrap();
     let lines = bytes.iter().filter(|byte| **byte == b'\n').count();
