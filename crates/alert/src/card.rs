@@ -58,7 +58,7 @@ pub enum CardKind {
     Digest,
     /// What was held back by a silence or another incident, and is still wrong.
     Held,
-    /// Somebody has acknowledged it; told to channels that keep incidents.
+    /// It was acknowledged; only channels that keep incidents get this.
     Acknowledged,
     /// A test message.
     Test,
@@ -270,7 +270,7 @@ pub enum Mark {
         /// The other program.
         program: String,
     },
-    /// Somebody acknowledged it.
+    /// It was acknowledged.
     AcknowledgedBy {
         /// Who.
         by: String,

@@ -152,7 +152,7 @@ impl DingTalkLook {
         }
     }
 
-    /// The phone numbers to mention; nobody is called for what is over.
+    /// The phone numbers to mention; none where all of it is over.
     fn mobiles(&self, text: &CardText) -> Vec<&str> {
         let at = self.at.iter().filter(|_| !text.is_over).map(String::as_str);
         at.filter(|who| *who != "all").collect()

@@ -87,7 +87,7 @@ fn payload(message: &CardMessage<'_>, at: &[String]) -> Value {
     message.fit(render, |body| body.to_string().len() <= limit)
 }
 
-/// Whom a message calls; nobody for what is over.
+/// The users that a message mentions; none where all of it is over.
 fn mentions(text: &CardText, at: &[String], attribute: &str) -> String {
     let at = at.iter().filter(|_| !text.is_over);
     at.map(|who| format!("<at {attribute}={who}></at>")).collect()

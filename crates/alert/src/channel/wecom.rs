@@ -51,7 +51,7 @@ impl DeliveryChannel for WeCom {
     }
 }
 
-/// Whom a message calls.
+/// The users that a message mentions.
 enum Mention<'a> {
     User(&'a str),
     Mobile(&'a str),

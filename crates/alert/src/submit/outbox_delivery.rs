@@ -87,7 +87,7 @@ impl OutboxDelivery {
         self.memory.deliver(alert);
     }
 
-    /// Makes room in the outbox for so many bytes; logs what was removed.
+    /// Makes room in the outbox for this number of bytes, and logs what was removed.
     pub fn make_room(&mut self, size: usize) -> Result<(), OutboxError> {
         let removed = self.retention.make_room(&self.outbox, size, Instant::now())?;
         if removed > 0 {

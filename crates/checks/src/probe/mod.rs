@@ -30,7 +30,7 @@ const MAX_BLOCKING_THREADS: usize = 8;
 pub fn main(_: &[String]) -> ExitCode {
     match serve() {
         Ok(()) => ExitCode::SUCCESS,
-        // `watch` is gone: nobody is left to tell.
+        // `watch` has ended, so nothing reads the readings.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
             log(&error.to_string());

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{CWD, Dir, FileType, Mode, OFlags, Stat, fchmod, fchown, fstat, mkdirat, openat};
 use rustix::io::Errno;
 use rustix::process::{Gid, Uid, geteuid};
-use thiserror::Error;
 
 use super::UserIdentity;
+use crate::supervisor_folder::FolderError;
 
 /// The folder of all users' state folders, below that of supervisord.
 const USERS: &str = "users";
@@ -17,29 +17,6 @@ const USERS: &str = "users";
 const PASSAGE: u32 = 0o711;
 /// The user's alone.
 const PRIVATE: u32 = 0o700;
-
-/// Why no state folder was made.
-#[derive(Debug, Error)]
-pub enum GrantError {
-    /// The operating system says no.
-    #[error("cannot {action} {path}: {source}")]
-    Io {
-        /// What was tried.
-        action: &'static str,
-        /// On what.
-        path: PathBuf,
-        /// What went wrong.
-        source: io::Error,
-    },
-    /// Another user could write there, or owns it.
-    #[error("cannot use {path}: {reason}")]
-    Foreign {
-        /// The folder.
-        path: PathBuf,
-        /// What is wrong with it.
-        reason: String,
-    },
-}
 
 /// Where [`make`] makes the folder of a user.
 pub(super) fn place(base: &Path, owner: &UserIdentity) -> PathBuf {
@@ -49,7 +26,7 @@ pub(super) fn place(base: &Path, owner: &UserIdentity) -> PathBuf {
 /// Makes `BASE/users/NAME`, mode 0700 and the user's own. `BASE` and `users` are ours, and others may pass through them.
 /// Each step holds the folder above by its descriptor and follows no link; a folder that is there already keeps its
 /// owner, so a wrong one is refused.
-pub(super) fn make(base: &Path, owner: &UserIdentity) -> Result<PathBuf, GrantError> {
+pub(super) fn make(base: &Path, owner: &UserIdentity) -> Result<PathBuf, FolderError> {
     let above = base.parent().filter(|above| !above.as_os_str().is_empty());
     if let Some(above) = above {
         std::fs::create_dir_all(above).map_err(|source| trouble("create", above, source))?;
@@ -73,7 +50,7 @@ pub(super) fn make(base: &Path, owner: &UserIdentity) -> Result<PathBuf, GrantEr
 }
 
 /// A folder of ours that others may pass through; made where it is not there.
-fn passage(above: impl AsFd, name: &Path, path: &Path) -> Result<OwnedFd, GrantError> {
+fn passage(above: impl AsFd, name: &Path, path: &Path) -> Result<OwnedFd, FolderError> {
     let (fd, stat) = folder(above, name, path, PASSAGE)?;
     let own = geteuid().as_raw();
     if stat.st_uid != own {
@@ -91,7 +68,7 @@ fn passage(above: impl AsFd, name: &Path, path: &Path) -> Result<OwnedFd, GrantE
 }
 
 /// A folder below another, made with this mode where it is not there; never a link.
-fn folder(above: impl AsFd, name: &Path, path: &Path, mode: u32) -> Result<(OwnedFd, Stat), GrantError> {
+fn folder(above: impl AsFd, name: &Path, path: &Path, mode: u32) -> Result<(OwnedFd, Stat), FolderError> {
     match mkdirat(&above, name, Mode::from_raw_mode(mode)) {
         Ok(()) | Err(Errno::EXIST) => {}
         Err(errno) => return Err(trouble("create", path, errno)),
@@ -111,12 +88,12 @@ fn is_empty(folder: &OwnedFd) -> bool {
     entries.flatten().all(|entry| [&b"."[..], b".."].contains(&entry.file_name().to_bytes()))
 }
 
-fn trouble(action: &'static str, path: &Path, source: impl Into<io::Error>) -> GrantError {
-    GrantError::Io { action, path: path.to_owned(), source: source.into() }
+fn trouble(action: &'static str, path: &Path, source: impl Into<io::Error>) -> FolderError {
+    FolderError::Io { action, path: path.to_owned(), source: source.into() }
 }
 
-fn foreign(path: &Path, reason: String) -> GrantError {
-    GrantError::Foreign { path: path.to_owned(), reason }
+fn foreign(path: &Path, reason: String) -> FolderError {
+    FolderError::Foreign { path: path.to_owned(), reason }
 }
 
 #[cfg(test)]

@@ -20,6 +20,5 @@ mod locate;
 pub mod outbox_summary;
 mod user;
 
-pub use grant::GrantError;
 pub use locate::{StateFolder, StateFolderEnv, VARIABLE, locate, own_state_folder, predict};
 pub use user::UserIdentity;

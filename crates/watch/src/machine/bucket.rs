@@ -103,7 +103,7 @@ pub(super) enum BucketChangeKind {
     Recovered,
     /// Another receiver hands it over.
     Handed,
-    /// Somebody acknowledged it.
+    /// It was acknowledged.
     Acked,
 }
 
@@ -145,7 +145,7 @@ pub(super) enum BucketInput {
     Closed(CloseReason, Box<CardItem>),
     /// Another receiver hands it over, for this reason.
     Handed(Mark),
-    /// Somebody acknowledged it.
+    /// It was acknowledged.
     Acked(Mark),
 }
 

@@ -126,7 +126,7 @@ pub enum Verdict {
         /// Why.
         reason: String,
     },
-    /// Somebody acknowledged it.
+    /// It was acknowledged.
     Acked {
         /// Who.
         by: String,

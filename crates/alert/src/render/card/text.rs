@@ -16,7 +16,7 @@ pub struct CardText {
     pub title: String,
     /// The title of a mail, with the host and the reason: `[web1] shop:web crashed: killed by SIGKILL`.
     pub subject: String,
-    /// All that it is about is over: nobody has to be called.
+    /// All of it is over: no one is mentioned.
     pub is_over: bool,
     /// Between a name and its value.
     pub colon: &'static str,
@@ -39,7 +39,7 @@ pub struct CardText {
 pub struct ItemText {
     /// The number of the incident.
     pub incident: u64,
-    /// Whom it is about: `db`, `worker:* (38)`.
+    /// The programs that it is about: `db`, `worker:* (38)`.
     pub heading: String,
     /// What happened, with the reason where no facts give it: `could not be started: exit status 1, 4 tries`.
     pub sentence: String,

@@ -84,7 +84,7 @@ pub(super) enum Headline<'a> {
     Still { down: bool, list: &'a str },
     /// What quiet hours held back: the number, and that of those which are not over.
     Quiet { window: &'a str, count: usize, open: usize },
-    /// Somebody acknowledged it.
+    /// It was acknowledged.
     Acknowledged { list: &'a str, by: &'a str },
     /// No incident: what was done to a program.
     Event { name: &'a str, event: &'a str },

@@ -3,7 +3,6 @@
 use ironlance_core::text::suggest::suggest;
 use ironlance_core::{Namespec, Selection};
 
-use super::source_of;
 use super::values::{bad, list};
 use crate::alerting::{AlertReceiver, Alerting};
 use crate::expansion::ExpansionNames;
@@ -38,7 +37,7 @@ pub(super) fn check(context: &mut LoadContext<'_>, alerting: &Alerting) {
         let scope = SectionScope::new(section, ExpansionNames::default());
         let Some(entry) = context.raw(&scope, "alert") else { continue };
         for name in list(&entry.value).iter().filter(|name| *name != "none" && !name.contains('%')) {
-            if source_of(&alerting.receivers, name).is_none() {
+            if !names.contains(&name.as_str()) {
                 context.refuse(&scope, "alert", unknown(name, &names));
             }
         }

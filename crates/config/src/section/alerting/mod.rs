@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use ironlance_core::{Namespec, Selection};
 
-use crate::alerting::{AlertReceiver, Alerting, ProgramAlerting, SilenceRule, ValueSource, WatchSettings};
+use crate::alerting::{Alerting, ProgramAlerting, SilenceRule, WatchSettings};
 use crate::expansion::ExpansionNames;
 use crate::group::Group;
 use crate::ini::Section;
@@ -217,9 +217,4 @@ fn holds_secret(key: &str, value: &str) -> bool {
     let is_elsewhere = ["file:", "env:", "credential:", "%(ENV_"].iter().any(|place| value.contains(place));
     let has_password = || value.split_once('@').is_some_and(|(login, _)| login.matches(':').count() > 1);
     SECRETS.contains(&key) && !is_elsewhere && (!matches!(key, "smtp" | "proxy") || has_password())
-}
-
-/// Where a receiver's section begins, for what concerns two of them.
-fn source_of<'r>(receivers: &'r [AlertReceiver], name: &str) -> Option<&'r ValueSource> {
-    receivers.iter().find(|receiver| receiver.name == name).map(|receiver| &receiver.source)
 }
